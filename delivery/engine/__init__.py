@@ -1,0 +1,1 @@
+"""The sending engine: plain Python, no Django, no Celery, no database."""
