@@ -1,0 +1,62 @@
+"""Fixtures for all tests. Engines start when the first test asks for a database or for Redis, not before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from psycopg import sql
+
+from massmailer.embedded import engines, paths, postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def engine_urls() -> dict[str, str]:
+    """DATABASE_URL and REDIS_URL of this run's own engines, started."""
+    return engines.ensure()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(engine_urls: dict[str, str]) -> None:
+    """pytest-django asks for this before it makes the test database: the server must be up by then."""
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(engine_urls: dict[str, str]) -> Iterator[bool]:
+    """Keep the test database for the next run, unless the migrations changed or the last run was killed."""
+    stamp = paths.var_dir() / "test-database"
+    wanted = migrations_fingerprint()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        drop_test_database()
+    stamp.unlink(missing_ok=True)
+    yield True
+    stamp.write_text(wanted)
+
+
+@pytest.fixture
+def redis_client(engine_urls: dict[str, str]) -> Iterator[redis.Redis]:
+    """A client of this run's own Valkey, emptied (all database numbers)."""
+    with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
+        client.flushall()
+        yield client
+
+
+def migrations_fingerprint() -> str:
+    """A hash over all migration files of the project."""
+    digest = hashlib.sha256()
+    for path in sorted(ROOT.glob("*/migrations/*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def drop_test_database() -> None:
+    name = f"test_{postgres.DATABASE}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
