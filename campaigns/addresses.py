@@ -1,0 +1,63 @@
+"""Normalising addresses, and the mailbox group of a domain: one rule for imports, forms and send time."""
+
+from __future__ import annotations
+
+import hashlib
+
+from email_validator import EmailNotValidError, validate_email
+
+# who runs the mailboxes behind a domain; everything else is "other"
+MAILBOX_DOMAINS: dict[str, tuple[str, ...]] = {
+    "gmail": ("gmail.com", "googlemail.com"),
+    "yahoo": (
+        "yahoo.com", "yahoo.co.uk", "yahoo.fr", "yahoo.de", "yahoo.it", "yahoo.es", "yahoo.ca", "yahoo.com.br",
+        "yahoo.co.in", "yahoo.co.jp", "ymail.com", "rocketmail.com", "aol.com", "aol.co.uk", "verizon.net",
+    ),
+    "microsoft": (
+        "outlook.com", "outlook.fr", "outlook.de", "hotmail.com", "hotmail.co.uk", "hotmail.fr", "hotmail.de",
+        "hotmail.it", "hotmail.es", "live.com", "live.co.uk", "live.fr", "live.nl", "msn.com",
+    ),
+    "apple": ("icloud.com", "me.com", "mac.com"),
+    "gmx": ("gmx.de", "gmx.net", "gmx.at", "gmx.ch", "gmx.com", "web.de", "mail.com"),
+    "comcast": ("comcast.net",),
+    "orange": ("orange.fr", "wanadoo.fr"),
+    "mailru": ("mail.ru", "bk.ru", "inbox.ru", "list.ru"),
+    "yandex": ("yandex.ru", "yandex.com", "ya.ru"),
+}  # fmt: skip
+GROUP_BY_DOMAIN = {domain: group for group, domains in MAILBOX_DOMAINS.items() for domain in domains}
+
+
+class AddressInvalid(ValueError):
+    """The text is not an e-mail address that can be sent to. The message says why; show it to the person."""
+
+
+def normalise(text: str) -> str:
+    """The address as it is stored and compared: trimmed, domain in ASCII lower case, local part in lower case.
+
+    Raises AddressInvalid with the reason. No DNS is asked. example.com and friends are allowed: they are what
+    people try things with.
+    """
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise AddressInvalid(str(error)) from error
+    return f"{found.local_part.lower()}@{found.ascii_domain}"
+
+
+def domain_of(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def mailbox_group(address: str) -> str:
+    """The mailbox provider's group ("gmail", "yahoo", …, "other") from the static domain table."""
+    return GROUP_BY_DOMAIN.get(domain_of(address), "other")
+
+
+def digest(value: str) -> bytes:
+    """SHA-256 (32 bytes) of a normalised address or domain: the key of suppressions, same as PostgreSQL's sha256()."""
+    return hashlib.sha256(value.encode()).digest()
+
+
+def address_hash(address: str) -> bytes:
+    """The first 8 bytes of `digest`: enough for the ledger to recognise an address that it does not store."""
+    return digest(address)[:8]

@@ -1,0 +1,98 @@
+"""Leads and the lists that they are on."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Now
+
+from campaigns import addresses
+
+
+class Lead(models.Model):
+    """A person with one address. `email` is always in the form of `addresses.normalise`."""
+
+    class Status(models.TextChoices):
+        SUBSCRIBED = "subscribed", "Subscribed"
+        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        BOUNCED = "bounced", "Bounced"
+        COMPLAINED = "complained", "Complained"
+
+    email = models.CharField("e-mail", max_length=254, unique=True)
+    mailbox_group = models.CharField(max_length=16, default="other", editable=False)
+    first_name = models.CharField(max_length=100, blank=True, default="", db_default="")
+    last_name = models.CharField(max_length=100, blank=True, default="", db_default="")
+    language = models.CharField(max_length=12, blank=True, default="", db_default="", help_text="Such as en or pt-br.")
+    time_zone = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Such as Europe/Berlin."
+    )
+    status = models.CharField(
+        max_length=12, choices=Status.choices, default=Status.SUBSCRIBED, db_default=Status.SUBSCRIBED
+    )
+    attributes = models.JSONField(blank=True, default=dict, db_default={})
+    tags = ArrayField(models.CharField(max_length=64), blank=True, default=list, db_default=[])
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            GinIndex(fields=["tags"], name="lead_tags"),
+            GinIndex(fields=["attributes"], name="lead_attributes", opclasses=["jsonb_path_ops"]),
+            models.Index(fields=["created_at"], name="lead_created"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email__contains="@"), name="lead_email_has_at"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        self.mailbox_group = addresses.mailbox_group(self.email)
+        super().save(*args, **kwargs)  # type: ignore[arg-type]  # passed through as they came
+
+    def clean(self) -> None:
+        try:
+            self.email = addresses.normalise(self.email)
+        except addresses.AddressInvalid as error:
+            raise ValidationError({"email": str(error)}) from error
+
+
+class MailingList(models.Model):
+    """A named list that leads subscribe to; a campaign can go to one."""
+
+    name = models.CharField(max_length=100, unique=True)
+    description = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    leads = models.ManyToManyField(Lead, through="ListMembership", related_name="lists")
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "list"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ListMembership(models.Model):
+    class Status(models.TextChoices):
+        SUBSCRIBED = "subscribed", "Subscribed"
+        UNCONFIRMED = "unconfirmed", "Not confirmed yet"
+        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="memberships")
+    lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="memberships")
+    status = models.CharField(
+        max_length=12, choices=Status.choices, default=Status.SUBSCRIBED, db_default=Status.SUBSCRIBED
+    )
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["mailing_list", "lead"], name="membership_once")]
+        verbose_name = "list membership"
+
+    def __str__(self) -> str:
+        return f"{self.lead_id} on {self.mailing_list_id}: {self.status}"

@@ -1,0 +1,113 @@
+"""Where e-mail leaves: providers, and the pools that campaigns choose from."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from campaigns.models import Campaign
+from delivery import crypto
+
+
+class Provider(models.Model):
+    """An SMTP relay or an ESP account. Credentials are encrypted; `credentials` opens and seals them."""
+
+    class Kind(models.TextChoices):
+        SMTP = "smtp", "SMTP relay"
+
+    class Security(models.TextChoices):
+        PLAIN = "plain", "None"
+        STARTTLS = "starttls", "STARTTLS"
+        TLS = "tls", "TLS"
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Active"
+        PAUSED = "paused", "Paused"
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.SMTP)
+    host = models.CharField(max_length=253, blank=True, default="")
+    port = models.PositiveIntegerField(default=587, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    security = models.CharField(max_length=8, choices=Security.choices, default=Security.STARTTLS)
+    username = models.CharField(max_length=254, blank=True, default="")
+    sealed_credentials = models.TextField(blank=True, default="", editable=False)
+    local_address = models.GenericIPAddressField(
+        null=True, blank=True, help_text="Address of this machine to send from; any when left empty."
+    )
+    max_connections = models.PositiveSmallIntegerField(
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(200)],
+        help_text="Per worker process.",
+    )
+    rate_per_second = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0.01)], help_text="No limit when left empty."
+    )
+    state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The secrets, opened: {"password": …}. Raises crypto.SecretUnreadable."""
+        return crypto.unseal(self.sealed_credentials)
+
+    @credentials.setter
+    def credentials(self, secrets: dict[str, str]) -> None:
+        self.sealed_credentials = crypto.seal(secrets)
+
+
+class Pool(models.Model):
+    """Providers that stand in for each other, for one stream of mail."""
+
+    class Stream(models.TextChoices):
+        MARKETING = "marketing", "Marketing"
+        TRANSACTIONAL = "transactional", "Transactional"
+
+    name = models.CharField(max_length=100, unique=True)
+    stream = models.CharField(max_length=16, choices=Stream.choices, default=Stream.MARKETING)
+    is_default = models.BooleanField(default=False, help_text="Used where a campaign or message names no pool.")
+    providers = models.ManyToManyField(Provider, through="PoolMember", related_name="pools")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream"], condition=models.Q(is_default=True), name="pool_one_default_a_stream"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PoolMember(models.Model):
+    """tier: the lowest healthy one is used. weight: share of the traffic inside the tier."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="members")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="memberships")
+    weight = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)])
+    tier = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(9)])
+
+    class Meta:
+        ordering = ["tier", "id"]
+        constraints = [models.UniqueConstraint(fields=["pool", "provider"], name="pool_member_once")]
+
+    def __str__(self) -> str:
+        return f"{self.provider_id} in {self.pool_id}"
+
+
+class CampaignPool(models.Model):
+    """Which pool a campaign leaves by; campaigns themselves know nothing of how mail is sent."""
+
+    campaign = models.OneToOneField(Campaign, primary_key=True, on_delete=models.CASCADE, related_name="delivery_pool")
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT)
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} by {self.pool_id}"

@@ -1,0 +1,75 @@
+"""Partitions of the ledger (blocks of campaign ids) and of transactional mail (months), created ahead.
+
+CREATE … PARTITION OF takes a lock on the parent that waits for every open reader and then blocks all new ones.
+CREATE … LIKE with ATTACH does not, so that is the only way used here, under an advisory lock: two creators at once
+would otherwise both try.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import connection
+
+from delivery.models.email import CAMPAIGNS_A_PARTITION
+
+ADVISORY_LOCK = 7_204_811
+MONTHS_AHEAD = 3
+
+
+def _attach(cursor: Any, parent: str, child: str, column: str, low: str, high: str) -> bool:
+    """Create and attach one partition; False when it stands already. Bounds are trusted literals made here."""
+    cursor.execute("SELECT to_regclass(%s)", [child])
+    if cursor.fetchone()[0]:
+        return False
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+    cursor.execute("SELECT to_regclass(%s)", [child])
+    if cursor.fetchone()[0]:
+        return False
+    # the fill factor leaves room for first-open and first-click updates on the same page
+    cursor.execute(f"CREATE TABLE {child} (LIKE {parent} INCLUDING ALL) WITH (fillfactor = 85)")
+    cursor.execute(f"ALTER TABLE {child} ADD CONSTRAINT {child}_range CHECK ({column} >= {low} AND {column} < {high})")
+    cursor.execute(f"ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES FROM ({low}) TO ({high})")
+    return True
+
+
+def ensure_email_partition(campaign_id: int) -> bool:
+    """Make sure that the ledger has a place for this campaign. Call inside a transaction."""
+    block = campaign_id // CAMPAIGNS_A_PARTITION
+    low, high = block * CAMPAIGNS_A_PARTITION, (block + 1) * CAMPAIGNS_A_PARTITION
+    with connection.cursor() as cursor:
+        return _attach(cursor, "delivery_email", f"delivery_email_b{block}", "campaign_id", str(low), str(high))
+
+
+def ensure_month(parent: str, column: str, month: dt.date) -> bool:
+    """Make sure that `parent` has a partition for the month of `month`. Call inside a transaction."""
+    first = month.replace(day=1)
+    following = (first + dt.timedelta(days=32)).replace(day=1)
+    low, high = f"'{first.isoformat()} 00:00+00'::timestamptz", f"'{following.isoformat()} 00:00+00'::timestamptz"
+    with connection.cursor() as cursor:
+        return _attach(cursor, parent, f"{parent}_{first:%Y_%m}", column, low, high)
+
+
+def months_from(today: dt.date, count: int = MONTHS_AHEAD) -> list[dt.date]:
+    """The first days of this month and of the `count` following ones."""
+    months = [today.replace(day=1)]
+    for _ in range(count):
+        months.append((months[-1] + dt.timedelta(days=32)).replace(day=1))
+    return months
+
+
+def ensure_ahead(*, newest_campaign_id: int, today: dt.date) -> list[str]:
+    """Create what the coming weeks need; the names of what was missing, for the log."""
+    from django.db import transaction
+
+    made = []
+    for campaign_id in (newest_campaign_id, newest_campaign_id + CAMPAIGNS_A_PARTITION):
+        with transaction.atomic():
+            if ensure_email_partition(campaign_id):
+                made.append(f"delivery_email for campaign {campaign_id}")
+    for month in months_from(today):
+        with transaction.atomic():
+            if ensure_month("delivery_message", "created_at", month):
+                made.append(f"delivery_message for {month:%Y-%m}")
+    return made

@@ -1,0 +1,98 @@
+"""The Celery application. A message is a wake-up hint that may be lost or doubled; PostgreSQL holds the truth."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from celery import Celery
+from celery.signals import worker_process_init
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")
+
+app = Celery("massmailer")
+
+
+@worker_process_init.connect
+def ignore_group_signals(**_: object) -> None:
+    """A process manager signals the whole group: a pool child leaves when its main process says so, not before."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def configure() -> None:
+    from django.conf import settings
+
+    app.conf.update(
+        broker_url=settings.CELERY_BROKER_URL,
+        # no result backend: what happened to a lead stands in PostgreSQL
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_serializer="json",
+        accept_content=["json"],
+        # late acknowledgement only adds doubles here: the sweeper brings back what is lost
+        task_acks_late=False,
+        task_reject_on_worker_lost=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        task_create_missing_queues=False,
+        task_queues=[Queue(name) for name in ("transactional", "bulk", "default", "control")],
+        task_default_queue="default",
+        task_routes={
+            "delivery.send_batch": {"queue": "bulk"},
+            "delivery.send_messages": {"queue": "transactional"},
+            "delivery.sweep": {"queue": "control"},
+            "delivery.collect_retries": {"queue": "control"},
+            "delivery.refresh_counters": {"queue": "control"},
+            "delivery.ensure_partitions": {"queue": "control"},
+            "delivery.launch_campaign": {"queue": "default"},
+            "tracking.drain": {"queue": "control"},
+            "tracking.ensure_partitions": {"queue": "control"},
+        },
+        broker_connection_retry_on_startup=True,
+        broker_channel_error_retry=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "queue_order_strategy": "priority",
+            "visibility_timeout": 3600,
+            # a hung broker must not hang a worker for long, nor a web request at all
+            "socket_timeout": 1 if os.environ.get("MASSMAILER_PROCESS") == "web" else 5,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "max_retries": 1,
+        },
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
+        beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+        beat_max_loop_interval=1,
+        beat_schedule=beat_schedule(settings.SWEEP_SECONDS),
+        timezone="UTC",
+    )
+
+
+def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
+    """All recurring work, each line with its reason. Late jobs expire instead of piling up."""
+
+    def every(seconds: float, task: str) -> dict[str, object]:
+        return {"task": task, "schedule": seconds, "options": {"expires": max(5.0, seconds * 2), "queue": "control"}}
+
+    return {
+        # publishes due batches and messages, due campaigns and stranded launches: the only source of progress
+        "sweep": every(sweep_seconds, "delivery.sweep"),
+        # turns due deferred rows into retry batches
+        "collect-retries": every(max(sweep_seconds, 5), "delivery.collect_retries"),
+        # copies the batch sums to the campaign row: per window it would cost more than the claims
+        "refresh-counters": every(1, "delivery.refresh_counters"),
+        # opens and clicks from the stream into PostgreSQL
+        "drain-events": every(1, "tracking.drain"),
+        # partitions stand ready before anything needs them
+        "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
+        "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),
+    }
+
+
+configure()
+app.autodiscover_tasks()

@@ -1,0 +1,211 @@
+"""Settings: one file, typed helpers over the environment, failing loudly.
+
+With no environment variable set, the embedded PostgreSQL and Valkey are used and missing secrets are generated once
+under `var/`. As soon as DATABASE_URL and REDIS_URL are both given, nothing embedded is used and every secret is
+demanded.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from massmailer.embedded import paths, postgres, secrets, valkey
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = paths.var_dir()
+
+EMBEDDED = not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
+
+
+def required_secret(name: str, factory: secrets.Factory) -> str:
+    """The secret `name` from the environment; generated once and kept under var/ in embedded mode only.
+
+    Raises ImproperlyConfigured with the cure where the secret is missing and the engines are not embedded.
+    """
+    value = os.environ.get(name, "")
+    if value:
+        return value
+    if EMBEDDED:
+        return secrets.load_or_create(name.lower(), factory)
+    raise ImproperlyConfigured(
+        f"{name} is not set. With DATABASE_URL and REDIS_URL given, secrets are not generated: set {name} to "
+        f"{secrets.describe(name)}."
+    )
+
+
+def positive_number(name: str, default: float) -> float:
+    """A number above zero from the environment. Raises ImproperlyConfigured that names the variable."""
+    raw = os.environ.get(name, "")
+    if not raw:
+        return default
+    try:
+        value = float(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a number. Set it to a number above zero.") from error
+    if value <= 0:
+        raise ImproperlyConfigured(f"{name}={raw!r} must be above zero.")
+    return value
+
+
+def origin(name: str, default: str) -> str:
+    """A URL of scheme and host without a trailing slash. Raises ImproperlyConfigured that names the variable."""
+    value = os.environ.get(name, default).rstrip("/")
+    if not value.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(f"{name}={value!r} must begin with http:// or https://.")
+    return value
+
+
+# --- identity and secrets -------------------------------------------------------------------------------------------
+SECRET_KEY = required_secret("SECRET_KEY", secrets.random_text)
+# newest first: the first encrypts, all decrypt
+ENCRYPTION_KEYS = [
+    key.strip() for key in required_secret("ENCRYPTION_KEYS", secrets.fernet_key).split(",") if key.strip()
+]
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if EMBEDDED else [])
+WEB_PORT = env.int("PORT", default=8000)
+PUBLIC_URL = origin("PUBLIC_URL", f"http://localhost:{WEB_PORT}")
+TRACKING_URL = origin("TRACKING_URL", PUBLIC_URL)
+# the domain of return paths (VERP); empty: bounces go to the From address
+BOUNCE_DOMAIN = os.environ.get("BOUNCE_DOMAIN", "").strip().lower()
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- engines --------------------------------------------------------------------------------------------------------
+DATABASE_URL = os.environ.get("DATABASE_URL") or postgres.url()
+REDIS_URL = os.environ.get("REDIS_URL") or valkey.url()
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or valkey.broker_url(REDIS_URL)
+REPORTING_DATABASE_URL = os.environ.get("REPORTING_DATABASE_URL", "")
+
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+if REPORTING_DATABASE_URL:
+    DATABASES["reporting"] = env.db_url_config(REPORTING_DATABASE_URL)
+    DATABASES["reporting"]["TEST"] = {"MIRROR": "default"}
+for database in DATABASES.values():
+    if database["ENGINE"] != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(
+            "DATABASE_URL must be a postgresql:// URL: PostgreSQL 16 or newer is the one engine."
+        )
+    database["CONN_MAX_AGE"] = 60
+    database["CONN_HEALTH_CHECKS"] = True
+    database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        # its own database number: cache.clear() is FLUSHDB, and the event stream lives in the other one
+        "LOCATION": valkey.with_database(REDIS_URL, 1),
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
+
+# --- sending: units in the names ------------------------------------------------------------------------------------
+LEASE_SECONDS = positive_number("MASSMAILER_LEASE_SECONDS", 45)
+HEARTBEAT_SECONDS = LEASE_SECONDS / 3
+SWEEP_SECONDS = positive_number("MASSMAILER_SWEEP_SECONDS", 1)
+# no message starts later than this after its claim; a frozen process that wakes up sends nothing stale
+CLAIM_TO_SEND_SECONDS = min(30.0, LEASE_SECONDS * 2 / 3)
+BATCH_SIZE = 1000
+# a crash costs at most CLAIMED_LIMIT unknowns per worker child
+CLAIMED_LIMIT = 200
+WINDOW_SIZE = 50
+RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
+GRACE_SECONDS = positive_number("MASSMAILER_GRACE_SECONDS", 60)
+IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**3))
+
+# --- sandbox mailbox ------------------------------------------------------------------------------------------------
+SANDBOX_ENABLED = env.bool("MASSMAILER_SANDBOX", default=EMBEDDED)
+SANDBOX_SMTP_PORT = env.int("MASSMAILER_SANDBOX_PORT", default=2525)
+SANDBOX_DIR = VAR_DIR / "sandbox"
+FLOWER_PORT = env.int("MASSMAILER_FLOWER_PORT", default=5555)
+
+# --- Django ---------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "massmailer",
+    "tracking",
+    "delivery",
+    "campaigns",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_celery_beat",
+    "anymail",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "massmailer.middleware.ContentSecurityPolicyMiddleware",
+]
+ROOT_URLCONF = "massmailer.urls"
+WSGI_APPLICATION = "massmailer.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+MEDIA_ROOT = VAR_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+if PUBLIC_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
+
+from massmailer.admin_theme import UNFOLD  # noqa: E402,F401  (reads nothing above; kept apart for its length)
