@@ -7,4 +7,5 @@ class MassMailerConfig(AppConfig):
 
     def ready(self) -> None:
         # binds every shared task to the configured application, in web processes and commands too
-        from massmailer import celery  # noqa: F401
+        # and connects the signs of life to Celery's signals before a worker builds its heart
+        from massmailer import celery, pulse  # noqa: F401

@@ -74,6 +74,8 @@ TRACKING_URL = origin("TRACKING_URL", PUBLIC_URL)
 # the domain of return paths (VERP); empty: bounces go to the From address
 BOUNCE_DOMAIN = os.environ.get("BOUNCE_DOMAIN", "").strip().lower()
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# lets a Prometheus on another machine read /metrics; empty: only this machine may
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()
 
 # --- engines --------------------------------------------------------------------------------------------------------
 DATABASE_URL = os.environ.get("DATABASE_URL") or postgres.url()
@@ -144,6 +146,7 @@ INSTALLED_APPS = [
     "anymail",
 ]
 MIDDLEWARE = [
+    "massmailer.middleware.OperationsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,0 +1,1 @@
+"""/metrics for Prometheus: numbers that PostgreSQL and Redis know already, read anew for each scrape."""

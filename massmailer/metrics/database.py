@@ -1,0 +1,80 @@
+"""What PostgreSQL is asked for one scrape: sums over campaigns and batches, never over the ledger.
+
+The campaigns table holds one row a campaign; batches one row a thousand e-mails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+# a scrape must not add to the trouble of a database that is busy
+STATEMENT_TIMEOUT_MS = 3000
+STATUSES = ("pending", "deferred", "sent", "bounced", "failed", "dead", "skipped", "unknown")
+
+CAMPAIGNS_BY_STATE = "SELECT state, count(*) FROM campaigns_campaign GROUP BY state"
+
+# the copies that are refreshed each second while a campaign is at work
+CAMPAIGN_SUMS = (
+    f"SELECT {', '.join(f'coalesce(sum({name}), 0)::bigint' for name in STATUSES)},"  # noqa: S608 (names from above)
+    " coalesce(sum(opened), 0)::bigint, coalesce(sum(clicked), 0)::bigint,"
+    " coalesce(sum(unsubscribed), 0)::bigint, coalesce(sum(complained), 0)::bigint FROM campaigns_campaign"
+)
+
+# acceptances alone: unlike the campaigns' copies this never falls when a bounce comes later (as a counter must not)
+ACCEPTED = "SELECT coalesce(sum(sent), 0)::bigint FROM delivery_batch"
+
+# served by the partial index on open batches; batches of paused campaigns wait for a person, not for us
+OLDEST_DUE_BATCH = """
+SELECT coalesce(extract(epoch FROM now() - min(greatest(b.not_before, c.launched_at))), 0)::float
+FROM delivery_batch b JOIN campaigns_campaign c ON c.id = b.campaign_id
+WHERE b.state = 'ready' AND b.not_before <= now() AND c.state IN ('sending', 'sent', 'cancelled')
+"""
+
+# served by the partial index on messages with work left
+MESSAGES = """
+SELECT count(*) FILTER (WHERE status = 'queued'), count(*) FILTER (WHERE status = 'deferred'),
+       coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE status = 'queued' AND due_at <= now())), 0)::float
+FROM delivery_message WHERE status IN ('queued', 'deferred', 'sending')
+"""
+
+
+@dataclass(frozen=True)
+class DatabaseNumbers:
+    """Ages in seconds. emails_by_status sums all campaigns; events_by_kind counts leads once a campaign."""
+
+    campaigns_by_state: dict[str, int]
+    emails_by_status: dict[str, int]
+    events_by_kind: dict[str, int]
+    accepted: int
+    oldest_due_batch_seconds: float
+    messages_queued: int
+    messages_deferred: int
+    oldest_due_message_seconds: float
+
+
+def read() -> DatabaseNumbers:
+    """Ask PostgreSQL five short questions. Raises django.db.Error, after three seconds each at most."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        cursor.execute(CAMPAIGNS_BY_STATE)
+        by_state = dict(cursor.fetchall())
+        cursor.execute(CAMPAIGN_SUMS)
+        sums = cursor.fetchone()
+        cursor.execute(ACCEPTED)
+        (accepted,) = cursor.fetchone()
+        cursor.execute(OLDEST_DUE_BATCH)
+        (oldest_batch,) = cursor.fetchone()
+        cursor.execute(MESSAGES)
+        queued, deferred, oldest_message = cursor.fetchone()
+    return DatabaseNumbers(
+        campaigns_by_state=by_state,
+        emails_by_status=dict(zip(STATUSES, sums, strict=False)),
+        events_by_kind=dict(zip(("open", "click", "unsubscribe", "complaint"), sums[len(STATUSES) :], strict=True)),
+        accepted=accepted,
+        oldest_due_batch_seconds=oldest_batch,
+        messages_queued=queued,
+        messages_deferred=deferred,
+        oldest_due_message_seconds=oldest_message,
+    )
