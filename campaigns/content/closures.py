@@ -13,7 +13,14 @@ from typing import Any
 from liquid import BoundTemplate, Environment, Node, RenderContext
 from liquid.builtin.expressions import FilteredExpression, Path, PositionalArgument
 from liquid.builtin.expressions.filtered import Filter
-from liquid.builtin.expressions.primitive import FalseLiteral, FloatLiteral, IntegerLiteral, Nil, StringLiteral, TrueLiteral
+from liquid.builtin.expressions.primitive import (
+    FalseLiteral,
+    FloatLiteral,
+    IntegerLiteral,
+    Nil,
+    StringLiteral,
+    TrueLiteral,
+)
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.expression import Expression

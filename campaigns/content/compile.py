@@ -157,7 +157,9 @@ def _build(source: ContentSource, options: Options, problems: list[Problem]) -> 
     document = _furnish(document, source.preheader, track=options.track)
     size_bytes = len(document.encode())
     if size_bytes > CLIP_WARNING_BYTES:
-        message = f"the HTML has {size_bytes // 1000} kB: Gmail cuts messages off at about 102 kB, with the unsubscribe link"
+        message = (
+            f"the HTML has {size_bytes // 1000} kB: Gmail cuts messages off at about 102 kB, with the unsubscribe link"
+        )
         problems.append(Problem("warning", "too-large", message, "body"))
     warnings = tuple(problems)
     return CompiledContent(source.subject, document, text, tuple(table), warnings)

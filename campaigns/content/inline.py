@@ -21,9 +21,7 @@ _START_TAG = re.compile(
     rf"<!--(?:-?>|.*?-->)|<(?P<raw>style|script|title|textarea|xmp)\b.*?</(?P=raw)\s*>|<(?P<name>[a-z][\w:-]*){_ATTRIBUTES}>",
     re.I | re.S,
 )
-_STYLE = re.compile(
-    r"""(?<![\w:-])style\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'>]+))""", re.I
-)
+_STYLE = re.compile(r"""(?<![\w:-])style\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'>]+))""", re.I)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 

@@ -143,7 +143,9 @@ def _value(href: re.Match[str]) -> str:
 def _check_url(written: str, part: Part, source: str, index: int) -> Iterator[Problem]:
     url = _SPACE.sub("", html.unescape(written)).lower()
     if url.startswith(_DANGEROUS):
-        message = f"links that begin with {url.partition(':')[0]}: are refused: mailbox providers treat them as an attack"
+        message = (
+            f"links that begin with {url.partition(':')[0]}: are refused: mailbox providers treat them as an attack"
+        )
         yield problem_at("error", "dangerous-link", message, part, source, index)
     elif not url:
         yield problem_at("warning", "empty-link", "this link leads nowhere: its address is empty", part, source, index)

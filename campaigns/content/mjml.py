@@ -7,7 +7,6 @@ tag, is hidden from it and comes back unchanged. So it cannot break them, and th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from mjml import mjml2html
 
@@ -18,7 +17,8 @@ from campaigns.content.scan import Shield, blank
 __all__ = ["MjmlInvalid", "check_mjml", "compile_mjml", "inlines_css"]
 
 _CONTENT = re.compile(
-    rf"<(?P<tag>{'|'.join(ENDING_TAGS)})(?=[\s>])(?:[^>\"']|\"[^\"]*\"|'[^']*')*(?<!/)>(?P<inner>.*?)</(?P=tag)\s*>", re.S
+    rf"<(?P<tag>{'|'.join(ENDING_TAGS)})(?=[\s>])(?:[^>\"']|\"[^\"]*\"|'[^']*')*(?<!/)>(?P<inner>.*?)</(?P=tag)\s*>",
+    re.S,
 )
 _TAG = re.compile(r"<[a-zA-Z/](?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _POSITION = re.compile(r" at position (\d+):\d+$")
@@ -93,5 +93,3 @@ def _problem(message: str, source: str, skeleton: str, shield: Shield) -> Proble
         message = message[: match.start()]
     words = message.replace(" in root template", "")
     return problem_at("error", "mjml", f"this is not valid MJML: {words}", "body", source, index)
-
-

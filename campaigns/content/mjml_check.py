@@ -24,15 +24,12 @@ ENDING_TAGS = (
     "mj-style",
 )
 KNOWN_TAGS = frozenset(
-    (
-        "mjml mj-head mj-body mj-attributes mj-all mj-class mj-breakpoint mj-font mj-section mj-wrapper mj-column mj-group "
-        "mj-hero mj-image mj-divider mj-spacer mj-social mj-navbar mj-accordion mj-accordion-element mj-carousel "
-        "mj-carousel-image"
-    ).split()
+    ["mjml", "mj-head", "mj-body", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-section", "mj-wrapper", "mj-column", "mj-group", "mj-hero", "mj-image", "mj-divider", "mj-spacer", "mj-social", "mj-navbar", "mj-accordion", "mj-accordion-element", "mj-carousel", "mj-carousel-image"]
 ) | set(ENDING_TAGS)
 
 _TAG = re.compile(
-    r"<!--.*?-->|<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|(?P<stray><)", re.S
+    r"<!--.*?-->|<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|(?P<stray><)",
+    re.S,
 )
 _ATTRIBUTE = re.compile(r"""\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?|\s*/\s*$|\s+$""")
 
@@ -84,7 +81,9 @@ class _Checker:
             hint = f": did you mean <{close[0]}>?" if close else ""
             yield self.warning("mjml-unknown-tag", f"MJML has no <{name}>, it is ignored{hint}", index)
         elif not name.startswith("mj"):
-            message = f"<{name}> stands outside <mj-text> or <mj-raw>: most mail programs will not show it as you expect"
+            message = (
+                f"<{name}> stands outside <mj-text> or <mj-raw>: most mail programs will not show it as you expect"
+            )
             yield self.warning("mjml-html", message, index)
         yield from self.attributes(match)
         if not match["attributes"].rstrip().endswith("/"):

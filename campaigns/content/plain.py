@@ -63,7 +63,9 @@ class _Writer(HTMLParser):
             if tag not in _VOID and tag == self.state.hidden[0]:
                 self.state.hidden.append(tag)
             return
-        if tag not in _VOID and (tag in _SKIPPED or "hidden" in attributes or _HIDDEN.search(attributes.get("style", ""))):
+        if tag not in _VOID and (
+            tag in _SKIPPED or "hidden" in attributes or _HIDDEN.search(attributes.get("style", ""))
+        ):
             self.state.hidden.append(tag)
             return
         self._open(tag, attributes)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from liquid import BoundTemplate, Node, RenderContext
 from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path, StringLiteral
-from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.expressions.filtered import Filter
+from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.expression import Expression
 
 from campaigns.content.environment import BoundedRange

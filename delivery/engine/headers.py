@@ -1,0 +1,241 @@
+"""Header lines of a message: encoded, folded, and closed to injection.
+
+Names come from code, values from users: a value loses its line breaks and NULs before it is anything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+
+LINE_LENGTH = 76
+"""RFC 5322 asks for 78; RFC 2047 for 76 in lines with encoded words."""
+MAX_LINE_LENGTH = 998
+
+_is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,75}").fullmatch
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+_is_plain = re.compile(r"[ -~]*").fullmatch
+_is_phrase = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*").fullmatch
+_is_address = re.compile(
+    r"""[^\s@<>()\[\],;:\\"\x00-\x1f\x7f]{1,64}@[^\s@<>()\[\],;:\\"\x00-\x1f\x7f]{1,255}"""
+).fullmatch
+_is_message_id = re.compile(r"[^\s<>@\x00-\x1f\x7f-\uffff]+@[^\s<>@\x00-\x1f\x7f-\uffff]+").fullmatch
+_URI = re.compile(r"<[^<>\s]+>")
+
+# RFC 2047 words are only for free text and names. These are read by machines, as they stand.
+STRUCTURED = frozenset(
+    name.lower()
+    for name in (
+        "List-Unsubscribe",
+        "List-Unsubscribe-Post",
+        "List-Id",
+        "List-Help",
+        "Feedback-ID",
+        "CFBL-Address",
+        "CFBL-Feedback-ID",
+        "Auto-Submitted",
+        "References",
+        "In-Reply-To",
+    )
+)
+# Written by the builder itself, or meaningless or harmful in a message that leaves here.
+RESERVED = frozenset(
+    name.lower()
+    for name in (
+        "From",
+        "To",
+        "Cc",
+        "Bcc",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "MIME-Version",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+        "Content-Disposition",
+        "Return-Path",
+        "Received",
+        "DKIM-Signature",
+        "Precedence",
+    )
+)
+
+
+class HeaderInvalid(ValueError):
+    """A header cannot be written; the message says which and why. Show it to whoever set the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address with the name of its owner, which may be empty."""
+
+    address: str
+    name: str = ""
+
+
+def clean(value: str) -> str:
+    """`value` on one line: runs of control characters and line breaks become one space."""
+    return _CONTROLS.sub(" ", value).strip() if not _is_plain(value) else value.strip()
+
+
+def unstructured(name: str, value: str) -> bytes:
+    """A header of free text, such as Subject: plain where it can be, else in encoded words, folded.
+
+    Returns the line or lines with their CRLF.
+    """
+    value = clean(value)
+    room = LINE_LENGTH - len(name) - 2
+    if len(value) <= room and _is_plain(value) and "=?" not in value:
+        return f"{name}: {value}\r\n".encode("ascii")
+    if _is_plain(value) and "=?" not in value:
+        lines = _fold_words(value, room)
+        if lines:
+            return f"{name}: {lines}\r\n".encode("ascii")
+    return f"{name}: {encoded_words(value, room)}\r\n".encode("ascii")
+
+
+def mailbox(name: str, owner: Mailbox) -> bytes:
+    """A header with one address: From, To, Reply-To. Raises HeaderInvalid when the address is not one."""
+    address = f"<{_address(name, owner.address)}>"
+    words = clean(owner.name)
+    if not words:
+        return f"{name}: {address[1:-1]}\r\n".encode()
+    room = LINE_LENGTH - len(name) - 2
+    if not _is_plain(words) or "=?" in words:
+        phrase = encoded_words(words, room)
+    elif _is_phrase(words):
+        phrase = words
+    else:
+        phrase = '"' + words.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if len(phrase) > room and "\r\n" not in phrase:
+        phrase = encoded_words(words, room)
+    last_line = phrase.rpartition("\r\n")[2]
+    used = len(last_line) + (len(name) + 2 if last_line is phrase else 0)
+    gap = " " if used + 1 + len(address) <= LINE_LENGTH else "\r\n "
+    return f"{name}: {phrase}{gap}{address}\r\n".encode()
+
+
+def structured(name: str, value: str) -> bytes:
+    """A header that machines read: never in encoded words, folded only between its comma-separated parts.
+
+    Raises HeaderInvalid for what is not printable ASCII, or too long for a line.
+    """
+    if not _is_plain(value):
+        raise HeaderInvalid(f"{name}: only printable ASCII characters are allowed")
+    if name.lower() == "list-unsubscribe":
+        _check_unsubscribe(value)
+    value = value.strip()
+    if len(name) + 2 + len(value) > LINE_LENGTH:
+        value = ",\r\n ".join(part.strip() for part in value.split(",")) if "<" in value else value
+    if any(len(line) > MAX_LINE_LENGTH for line in f"{name}: {value}".split("\r\n")):
+        raise HeaderInvalid(f"{name}: longer than {MAX_LINE_LENGTH} characters")
+    return f"{name}: {value}\r\n".encode("ascii")
+
+
+def extra(name: str, value: str) -> bytes:
+    """A header that the builder does not write itself. Raises HeaderInvalid for a name or value that is not allowed."""
+    kind = _kind(name)
+    return structured(name, value) if kind == "structured" else unstructured(name, _one_line(name, value))
+
+
+def message_id(value: str) -> bytes:
+    """The Message-ID header from "local@domain", with or without angle brackets. Raises HeaderInvalid."""
+    bare = value.strip().removeprefix("<").removesuffix(">")
+    if not _is_message_id(bare):
+        raise HeaderInvalid(f"Message-ID: {value!r} is not of the form local@domain")
+    return f"Message-ID: <{bare}>\r\n".encode("ascii")
+
+
+def date(moment: datetime) -> bytes:
+    """The Date header, in UTC. Raises HeaderInvalid when `moment` has no time zone."""
+    if moment.tzinfo is None:
+        raise HeaderInvalid("Date: a time zone is missing")
+    return _date(int(moment.timestamp()))
+
+
+def list_unsubscribe(https_url: str, mailto: str = "") -> str:
+    """The value of List-Unsubscribe: one https address, and an address for mail where there is one (RFC 8058)."""
+    return f"<{https_url}>, <mailto:{mailto.removeprefix('mailto:')}>" if mailto else f"<{https_url}>"
+
+
+def encoded_words(value: str, first_room: int) -> str:
+    """`value` in RFC 2047 words of base64, folded so that the first line has `first_room` characters and others 76.
+
+    Characters are never divided between words.
+    """
+    words, room, chunk = [], first_room, b""
+    for character in value:
+        encoded = character.encode("utf-8", "replace")
+        if chunk and _word_length(len(chunk) + len(encoded)) > min(room, 75):
+            words.append(_word(chunk))
+            chunk, room = b"", LINE_LENGTH - 1
+        chunk += encoded
+    words.append(_word(chunk))
+    return "\r\n ".join(words)
+
+
+def _word_length(size_bytes: int) -> int:
+    return 12 + 4 * -(-size_bytes // 3)
+
+
+def _word(chunk: bytes) -> str:
+    return f"=?utf-8?B?{base64.b64encode(chunk).decode()}?="
+
+
+def _fold_words(value: str, first_room: int) -> str:
+    """`value` folded at single spaces; empty when a word is too long for a line or spaces would be lost."""
+    lines: list[str] = []
+    line, room = "", first_room
+    for word in value.split(" "):
+        if not word or len(word) > LINE_LENGTH - 1:
+            return ""
+        if line and len(line) + 1 + len(word) > room:
+            lines.append(line)
+            line, room = word, LINE_LENGTH - 1
+        else:
+            line = f"{line} {word}" if line else word
+    return "\r\n ".join([*lines, line])
+
+
+def _address(name: str, address: str) -> str:
+    """Addresses with letters beyond ASCII stay as they are in the local part (SMTPUTF8); domains become ASCII."""
+    if not _is_address(address):
+        raise HeaderInvalid(f"{name}: {address!r} is not an e-mail address")
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
+    except UnicodeError as error:
+        raise HeaderInvalid(f"{name}: {address!r} has a domain that cannot be written in ASCII") from error
+
+
+@lru_cache(maxsize=256)
+def _kind(name: str) -> str:
+    """How a header of this name is written. Raises HeaderInvalid for names that are not allowed."""
+    if not _is_name(name):
+        raise HeaderInvalid(f"{name!r} is not a header name: letters, digits and hyphens make one")
+    if name.lower() in RESERVED:
+        raise HeaderInvalid(f"{name}: this header is written by the system itself")
+    return "structured" if name.lower() in STRUCTURED else "unstructured"
+
+
+def _one_line(name: str, value: str) -> str:
+    if _CONTROLS.search(value):
+        raise HeaderInvalid(f"{name}: line breaks and control characters are not allowed")
+    return value
+
+
+def _check_unsubscribe(value: str) -> None:
+    uris = _URI.findall(value)
+    if [uri[1:9] for uri in uris if not uri.startswith("<mailto:")] != ["https://"] or len(uris) > 2:
+        raise HeaderInvalid("List-Unsubscribe: exactly one https address and at most one mailto are allowed")
+
+
+@lru_cache(maxsize=4)
+def _date(timestamp_seconds: int) -> bytes:
+    return f"Date: {format_datetime(datetime.fromtimestamp(timestamp_seconds, UTC))}\r\n".encode("ascii")

@@ -1,0 +1,53 @@
+"""Attachments: the same for every recipient, so encoded once."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from delivery.engine.headers import HeaderInvalid
+
+_is_content_type = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}").fullmatch
+_is_simple_name = re.compile(r"[A-Za-z0-9 ._()+-]{1,60}").fullmatch
+_LINE_BYTES = 57  # 76 characters of base64
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with every message. content_type: such as "application/pdf"; never multipart or message."""
+
+    filename: str
+    content_type: str
+    data: bytes
+
+
+def attachment_part(attachment: Attachment) -> bytes:
+    """The MIME part of one attachment, in CRLF lines. Raises HeaderInvalid for a content type that is not allowed."""
+    if not _is_content_type(attachment.content_type) or attachment.content_type.startswith(("multipart/", "message/")):
+        raise HeaderInvalid(f"attachment {attachment.filename!r}: {attachment.content_type!r} is not allowed")
+    lines = [
+        f"Content-Type: {attachment.content_type}",
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: attachment;\r\n {_filename(attachment.filename)}",
+        "",
+    ]
+    data = attachment.data
+    lines += [
+        base64.b64encode(data[start : start + _LINE_BYTES]).decode() for start in range(0, len(data), _LINE_BYTES)
+    ]
+    return "\r\n".join(lines).encode("ascii")
+
+
+def _filename(name: str) -> str:
+    """RFC 2231 for names beyond ASCII, in continuations that fit a line."""
+    name = re.sub(r"[\x00-\x1f\x7f/\\]+", "_", name) or "attachment"
+    if _is_simple_name(name):
+        return f'filename="{name}"'
+    encoded = quote(name, safe="")
+    pieces = re.findall(r"(?:%[0-9A-F]{2}|[^%]){1,20}", f"{encoded}")
+    return ";\r\n ".join(
+        f"filename*{number}*={'utf-8' + chr(39) * 2 if not number else ''}{piece}"
+        for number, piece in enumerate(pieces)
+    )
