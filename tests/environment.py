@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 SLOTS = Path(__file__).resolve().parent.parent / "var" / "test"
@@ -18,22 +19,28 @@ FOREIGN = (
 )  # fmt: skip
 
 
-def claim_slot() -> Path:
-    """The first slot that no other run holds; its lock lasts as long as this process."""
+def lock_slot(slot: Path) -> int | None:
+    """A descriptor that holds the slot as long as it is open; None where another run holds it."""
+    slot.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(slot / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def enter_slot() -> None:
+    """Take the first free slot for the life of this process and point the settings at it."""
     number = 0
-    while True:
-        slot = SLOTS / str(number)
-        slot.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(slot / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            number += 1
-            continue
-        return slot
+    while lock_slot(SLOTS / str(number)) is None:
+        number += 1
+    for variable in FOREIGN:
+        os.environ.pop(variable, None)
+    os.environ["MASSMAILER_VAR"] = str(SLOTS / str(number))
 
 
-for variable in FOREIGN:
-    os.environ.pop(variable, None)
-os.environ["MASSMAILER_VAR"] = str(claim_slot())
+if __name__ == "__main__":  # bin/down: --is-free SLOT
+    sys.exit(0 if lock_slot(Path(sys.argv[2])) is not None else 1)
+enter_slot()

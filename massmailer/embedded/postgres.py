@@ -141,9 +141,8 @@ def _forget_stale_pid() -> None:
 
 
 def _create_database() -> None:
-    query = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"
-    found = _psql(query)
-    if found.returncode == 0 and not found.stdout.strip():
+    found = _psql("SELECT datname FROM pg_database")
+    if found.returncode == 0 and DATABASE not in found.stdout.split():
         found = _psql(f"CREATE DATABASE {DATABASE}")
     if found.returncode:
         raise EngineError(f"the database {DATABASE} cannot be created: {found.stderr.strip()}")

@@ -1,0 +1,1 @@
+"""The processes of the Procfile: started together, drained together, nothing left behind."""
