@@ -124,6 +124,8 @@ SANDBOX_ENABLED = env.bool("MASSMAILER_SANDBOX", default=EMBEDDED)
 SANDBOX_SMTP_PORT = env.int("MASSMAILER_SANDBOX_PORT", default=2525)
 SANDBOX_DIR = VAR_DIR / "sandbox"
 FLOWER_PORT = env.int("MASSMAILER_FLOWER_PORT", default=5555)
+# Flower listens on loopback alone: give the address of a tunnel or a guarded proxy where people sit elsewhere
+FLOWER_URL = origin("FLOWER_URL", f"http://localhost:{FLOWER_PORT}") + "/"
 
 # --- Django ---------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

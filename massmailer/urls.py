@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from massmailer.flower import open_flower
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/flower/", open_flower, name="flower"),
+    *([path("admin/sandbox/", include("massmailer.sandbox.urls"))] if settings.SANDBOX_ENABLED else []),
     path("admin/", admin.site.urls),
     path("", include("tracking.urls")),
 ]

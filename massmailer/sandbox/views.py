@@ -1,4 +1,4 @@
-"""The mailbox in the admin. Staff only; a message's own markup never runs and never speaks to the network unasked."""
+"""The mailbox in the admin. For staff who may read it; a message's own markup never runs and never speaks to the network unasked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from massmailer.sandbox import mailbox
 
+PERMISSION = "massmailer.read_sandbox"
 # shown in a frame: no script, no form, no request; links open in a new tab
 FRAME_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
@@ -21,6 +23,7 @@ FRAME_POLICY = (
 
 
 @staff_member_required
+@permission_required(PERMISSION, raise_exception=True)
 @require_safe
 def message_list(request: HttpRequest) -> HttpResponse:
     """Messages, newest first: ?q= searches recipients and subjects, ?page= turns the page."""
@@ -32,6 +35,7 @@ def message_list(request: HttpRequest) -> HttpResponse:
 
 
 @staff_member_required
+@permission_required(PERMISSION, raise_exception=True)
 @require_safe
 def message_detail(request: HttpRequest, message_id: str) -> HttpResponse:
     """One message: headers, text, and its HTML in a frame. ?images=1 lets the frame load pictures."""
@@ -42,6 +46,7 @@ def message_detail(request: HttpRequest, message_id: str) -> HttpResponse:
 
 
 @staff_member_required
+@permission_required(PERMISSION, raise_exception=True)
 @require_safe
 def message_html(request: HttpRequest, message_id: str) -> HttpResponse:
     """The HTML part alone, for the frame. Pictures load with ?images=1 only: they count as opens."""
@@ -57,6 +62,7 @@ def message_html(request: HttpRequest, message_id: str) -> HttpResponse:
 
 
 @staff_member_required
+@permission_required(PERMISSION, raise_exception=True)
 @require_safe
 def message_raw(_request: HttpRequest, message_id: str) -> HttpResponse:
     """The message as it came, as a download."""
