@@ -1,0 +1,372 @@
+"""One SMTP session as a protocol: a state machine over replies, without a task or a future per message.
+
+A transaction is MAIL, RCPT, DATA in one write where PIPELINING is offered, then, after the 354, the body with its
+final dot and the next message's MAIL, RCPT, DATA in one write. Nothing is ever written past DATA before its 354.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from typing import Protocol, cast
+
+from delivery.engine.classify import classify
+from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.smtp.clock import boottime
+from delivery.engine.smtp.endpoint import Endpoint
+from delivery.engine.smtp.envelope import Capabilities, Envelope, build_envelope
+from delivery.engine.smtp.failures import ConnectionGone
+from delivery.engine.smtp.replies import Reply, ReplyParser, enhanced_of, one_line
+from delivery.engine.smtp.window import Job, too_late
+
+RSET, MAIL, RCPT, DATA, DOT, VOID = range(6)
+_STEP_NAMES = ("RSET", "MAIL", "RCPT", "DATA", "the final dot", "the end of a refused message")
+MAX_UNREAD_REPLIES = 8
+
+
+class Host(Protocol):
+    """What a connection needs from the pool that owns it."""
+
+    def take(self) -> Job | None:
+        """Hand out the next message whose time is not over, or None."""
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """The message has its outcome."""
+
+    def give_back(self, job: Job) -> None:
+        """Nothing of the message's content was written and the connection is gone: another one may carry it."""
+
+    def rested(self, connection: Connection) -> None:
+        """The connection has nothing to do."""
+
+    def lost(self, connection: Connection, reason: str, reply: Reply | None) -> None:
+        """The connection is gone; reply is the 421 that announced it, if one did."""
+
+    def observed(self, seconds: float) -> None:
+        """A final dot was answered after so many seconds."""
+
+
+class Connection(asyncio.Protocol):
+    """One session. Set-up code awaits `reply()`; after `serve()` the pool calls `start()` and replies drive it.
+
+    expires: loop time at which the awaited step has taken too long. dot_at: time.monotonic() of the unanswered final
+    dot, infinity without one. begun, completed: transactions opened, and ended by a reply other than 421.
+    round_trip: seconds that EHLO took. tls_version: "TLSv1.3", "" without TLS.
+    """
+
+    def __init__(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop, host: Host) -> None:
+        limits = endpoint.timeouts
+        self.capabilities = Capabilities()
+        self.expires = math.inf
+        self.dot_at = math.inf
+        self.rested_at = loop.time()
+        self.begun = self.completed = 0
+        self.round_trip = 0.0
+        self.tls_version = ""
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._loop = loop
+        self._host = host
+        self._limits = (limits.mail, limits.mail, limits.rcpt, limits.data, limits.dot, limits.dot)
+        self._parser = ReplyParser()
+        self._handlers = (self._on_rset, self._on_mail, self._on_rcpt, self._on_data, self._on_dot, self._on_void)
+        self._setup = True
+        self._inbox: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed: asyncio.Future[None] = loop.create_future()
+        self._gone = ""
+        self._paused = False
+        self._held = False
+        self._expected: deque[int] = deque()
+        self._body: Job | None = None  # its final dot was written, the reply is outstanding
+        self._job: Job | None = None  # its envelope was written, its content was not
+        self._lines: Envelope | None = None
+        self._refusal: Outcome | None = None
+        self._answered = False
+        self._needs_reset = False
+
+    # --- what the transport tells us
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._break(f"the connection was lost ({exc})" if exc else "the server closed the connection")
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._held:
+            self._held = False
+            self._send_content()
+
+    def data_received(self, data: bytes) -> None:
+        replies = self._parser.feed(data)
+        for reply in replies:
+            if self._setup:
+                self._deliver(reply)
+            elif self._expected:
+                self._handlers[self._expected.popleft()](reply)
+            else:
+                self._break(f"the server said {reply.code} {one_line(reply.text)}", reply)
+            if self._gone:
+                return
+        if self._parser.error:
+            self._break(self._parser.error)
+        elif replies and self._expected:
+            self.expires = self._loop.time() + self._limits[self._expected[0]]
+
+    # --- set-up and good-bye: one reply at a time
+
+    @property
+    def is_alive(self) -> bool:
+        """False once the connection has ended, by whichever side."""
+        return not self._gone
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when nothing that the server sent is waiting to be read (asked before TLS begins)."""
+        return not self._inbox and self._parser.is_empty
+
+    async def reply(self, timeout_seconds: float) -> Reply:
+        """Wait for the next reply. Raises ConnectionGone when the connection ends, TimeoutError when it is silent."""
+        async with asyncio.timeout(timeout_seconds):
+            while not self._inbox:
+                if self._gone:
+                    raise ConnectionGone(self._gone)
+                self._waiter = self._loop.create_future()
+                await self._waiter
+        return self._inbox.popleft()
+
+    async def command(self, line: bytes, timeout_seconds: float) -> Reply:
+        """Send one command line (without its end) and wait for the reply; raises as `reply` does."""
+        if self._gone:
+            raise ConnectionGone(self._gone)
+        self.transport.write(line + b"\r\n")
+        return await self.reply(timeout_seconds)
+
+    def serve(self) -> None:
+        """The set-up is over: from here on replies belong to transactions."""
+        self._setup = False
+        self.rested_at = self._loop.time()
+
+    async def quit(self, timeout_seconds: float) -> None:
+        """Say QUIT and close; both are bounded by the time-out, then the connection is cut."""
+        if self._gone or self._expected:
+            self._break("closed by us")
+            return
+        self._setup = True
+        try:
+            await self.command(b"QUIT", timeout_seconds)
+            self._gone = "closed by us"
+            self.transport.close()
+            async with asyncio.timeout(timeout_seconds):
+                await self._closed
+        except (ConnectionGone, TimeoutError) as error:
+            self._gone = self._gone or f"no good-bye: {error}"
+            self.transport.abort()
+
+    def abandon(self, reason: str) -> None:
+        """Close at once; what is on the connection is settled by how far it came."""
+        self._break(reason)
+
+    def _deliver(self, reply: Reply) -> None:
+        self._inbox.append(reply)
+        if len(self._inbox) > MAX_UNREAD_REPLIES:
+            self._break("the server sends replies that nobody asked for")
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # --- transactions
+
+    def start(self) -> bool:
+        """Begin the next transaction on this idle connection; False when there was no message to take."""
+        if self._gone or (taken := self._take()) is None:
+            return False
+        self.transport.write(self._begin(*taken))
+        self.expires = self._loop.time() + self._limits[self._expected[0]]
+        return True
+
+    def check(self, now: float) -> None:
+        """Give up when the awaited reply is overdue. now: loop time."""
+        if now > self.expires:
+            step = self._expected[0]
+            self._break(f"no answer to {_STEP_NAMES[step]} within {self._limits[step]:g} s")
+
+    def _take(self) -> tuple[Job, Envelope] | None:
+        while (job := self._host.take()) is not None:
+            built = build_envelope(job.message, self.capabilities)
+            if isinstance(built, Envelope):
+                return job, built
+            self._host.finish(job, built)
+        return None
+
+    def _begin(self, job: Job, lines: Envelope) -> bytes:
+        """Make `job` the current transaction and return the bytes that open it."""
+        self._job, self._lines, self._refusal, self._answered = job, lines, None, False
+        self.begun += 1
+        reset, self._needs_reset = self._needs_reset, False
+        if not self.capabilities.pipelining:
+            self._expected.append(RSET if reset else MAIL)
+            return b"RSET\r\n" if reset else lines.mail
+        if reset:
+            self._expected.append(RSET)
+        self._expected.extend((MAIL, RCPT, DATA))
+        return b"%b%b%bDATA\r\n" % (b"RSET\r\n" if reset else b"", lines.mail, lines.rcpt)
+
+    def _on_rset(self, reply: Reply) -> None:
+        if reply.code == 421:
+            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+        elif not self.capabilities.pipelining and self._lines is not None:
+            self._step(MAIL, self._lines.mail)
+
+    def _on_mail(self, reply: Reply) -> None:
+        if reply.code == 421 and self.completed:
+            # the end of a session that has served before is no verdict on this message
+            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+        elif self._accepts_step(reply) and not self.capabilities.pipelining and self._lines is not None:
+            self._step(RCPT, self._lines.rcpt)
+
+    def _on_rcpt(self, reply: Reply) -> None:
+        if self._accepts_step(reply) and not self.capabilities.pipelining:
+            self._step(DATA, b"DATA\r\n")
+
+    def _on_data(self, reply: Reply) -> None:
+        if reply.code == 354:
+            if self._refusal is None:
+                self._send_content()
+            else:
+                self._end_refused()
+                self._step(VOID, b".\r\n")
+        elif self._accepts_step(reply):
+            self._break(f"the server answered DATA with {reply.code}")
+        elif not self._gone and self.capabilities.pipelining:
+            self._end_refused()
+            self._next()
+
+    def _accepts_step(self, reply: Reply) -> bool:
+        """True for a 2xx. A refusal becomes the outcome of the current message; a 421 ends the session with it."""
+        self._answered = True
+        if reply.code < 300:
+            return True
+        if reply.code < 400:
+            self._break(f"the server answered out of turn with {reply.code}")
+            return False
+        if self._refusal is None:
+            self._refusal = _refusal(reply)
+        if reply.code == 421:
+            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+        elif not self.capabilities.pipelining:
+            self._end_refused()
+            self._next()
+        return False
+
+    def _end_refused(self) -> None:
+        job, refusal = self._job, self._refusal
+        if job is not None and refusal is not None:
+            self._job, self._needs_reset = None, True
+            self.completed += 1
+            self._host.finish(job, refusal)
+
+    def _send_content(self) -> None:
+        """Write the current message's content and the final dot, and with them the next message's envelope."""
+        job = self._job
+        if job is None:
+            return
+        if self._paused:
+            self._held = True
+            return
+        deadline = job.message.deadline
+        if deadline is not None and boottime() >= deadline:
+            self._job = None
+            self._host.finish(job, too_late())
+            # the server waits for content: only closing ends that without handing it an empty message
+            self._break("a message was too late for its content")
+            return
+        following = self._take() if self.capabilities.pipelining else None
+        self._body, self._job = job, None
+        self._expected.append(DOT)
+        tail = b".\r\n" if following is None else b".\r\n" + self._begin(*following)
+        self.dot_at = time.monotonic()  # uvloop's own clock stands still within an iteration and counts milliseconds
+        self.expires = self._loop.time() + self._limits[DOT]
+        self.transport.writelines((job.message.data, tail))
+
+    def _on_dot(self, reply: Reply) -> None:
+        job, self._body = self._body, None
+        self._host.observed(time.monotonic() - self.dot_at)
+        self.dot_at = math.inf
+        if job is None:
+            return
+        if 300 <= reply.code <= 399:
+            self._body = job
+            self._break(f"the server answered the final dot with {reply.code}")
+            return
+        self._host.finish(job, _accepted(reply) if reply.code < 300 else _refusal(reply))
+        self.completed += reply.code != 421
+        if reply.code == 421:
+            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+        elif self._job is None:
+            self._next()
+
+    def _on_void(self, reply: Reply) -> None:
+        if reply.code == 421:
+            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+        else:
+            self._next()
+
+    def _step(self, step: int, line: bytes) -> None:
+        self._expected.append(step)
+        self.transport.write(line)
+
+    def _next(self) -> None:
+        if not self.start():
+            self.expires = math.inf
+            self.rested_at = self._loop.time()
+            self._host.rested(self)
+
+    # --- the end
+
+    def _break(self, reason: str, reply: Reply | None = None) -> None:
+        """Close, and settle what is on the connection by how far it came."""
+        if self._gone:
+            return
+        self._gone = reason
+        self.expires = self.dot_at = math.inf
+        self._expected.clear()
+        self.transport.abort()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        body, self._body = self._body, None
+        if body is not None:
+            self._host.finish(body, Outcome(Kind.UNKNOWN, reply=f"No answer after the final dot: {reason}."))
+        job, self._job = self._job, None
+        if job is not None:
+            self._settle_unsent(job, reason)
+        if not self._setup:
+            self._host.lost(self, reason, reply)
+
+    def _settle_unsent(self, job: Job, reason: str) -> None:
+        if self._refusal is not None:
+            self._host.finish(job, self._refusal)
+        elif self._answered or job.moved:
+            self._host.finish(job, Outcome(Kind.TRANSIENT, reply=f"Before its content was sent: {reason}."))
+        else:
+            job.moved = True
+            self._host.give_back(job)
+
+
+def _accepted(reply: Reply) -> Outcome:
+    text = one_line(reply.text)
+    return Outcome(Kind.ACCEPTED, reply.code, enhanced_of(text), text)
+
+
+def _refusal(reply: Reply) -> Outcome:
+    text = one_line(reply.text)
+    enhanced = enhanced_of(text)
+    kind, rule = classify(reply.code, enhanced, text)
+    return Outcome(kind, reply.code, enhanced, text, rule)
