@@ -13,6 +13,9 @@ from django.conf import settings
 from psycopg import sql
 
 from massmailer.embedded import engines, paths, postgres
+from massmailer.processes import procfile
+from massmailer.processes.background import BackgroundStack
+from massmailer.processes.options import StackOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +49,24 @@ def redis_client(engine_urls: dict[str, str]) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
         client.flushall()
         yield client
+
+
+@pytest.fixture(scope="session")
+def stack(django_db_setup: None, engine_urls: dict[str, str]) -> Iterator[BackgroundStack]:
+    """The real processes on the test database: web, four workers, beat and the sandbox mailbox, on free ports.
+
+    Tests that use it take `transactional_db` too: what they write must be committed to be seen by the workers.
+    `stack.url` is the web server, settings.SANDBOX_SMTP_PORT the mailbox; `stack.kill(name)` kills a process (it is
+    started again).
+    """
+    options = StackOptions(
+        port=settings.WEB_PORT,
+        sandbox_port=settings.SANDBOX_SMTP_PORT,
+        only=tuple(name for name in procfile.commands() if name != "flower"),
+        environment={"DATABASE_URL": postgres.url(f"test_{postgres.DATABASE}")},
+    )
+    with BackgroundStack(options) as running:
+        yield running
 
 
 def migrations_fingerprint() -> str:

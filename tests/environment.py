@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 SLOTS = Path(__file__).resolve().parent.parent / "var" / "test"
 # what would lead a test to somebody's real engines or secrets
 FOREIGN = (
     "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "REPORTING_DATABASE_URL", "SECRET_KEY", "ENCRYPTION_KEYS",
-    "FLOWER_BASIC_AUTH", "ALLOWED_HOSTS", "PUBLIC_URL", "TRACKING_URL", "BOUNCE_DOMAIN", "DEBUG", "PORT",
+    "FLOWER_BASIC_AUTH", "FLOWER_URL", "ALLOWED_HOSTS", "PUBLIC_URL", "TRACKING_URL", "BOUNCE_DOMAIN", "DEBUG",
+    "LOG_LEVEL", "MASSMAILER_SANDBOX", "MASSMAILER_PROCESS", "MASSMAILER_LEASE_SECONDS", "MASSMAILER_SWEEP_SECONDS",
+    "MASSMAILER_GRACE_SECONDS", "METRICS_TOKEN",
 )  # fmt: skip
+PORTS = ("PORT", "MASSMAILER_SANDBOX_PORT", "MASSMAILER_FLOWER_PORT")
 
 
 def lock_slot(slot: Path) -> int | None:
@@ -39,6 +44,18 @@ def enter_slot() -> None:
     for variable in FOREIGN:
         os.environ.pop(variable, None)
     os.environ["MASSMAILER_VAR"] = str(SLOTS / str(number))
+    # settings of this process and of the processes it starts speak of the same addresses
+    for variable, port in zip(PORTS, free_ports(len(PORTS)), strict=True):
+        os.environ[variable] = str(port)
+
+
+def free_ports(number: int) -> list[int]:
+    """That many free loopback ports, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in sockets]
 
 
 if __name__ == "__main__":  # bin/down: --is-free SLOT

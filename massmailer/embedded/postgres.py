@@ -24,9 +24,9 @@ STOP_TIMEOUT_SECONDS = 60
 STATUS_LINE = 7
 
 
-def url() -> str:
-    """The DATABASE_URL of the embedded server. Pure: starts and creates nothing."""
-    return f"postgresql://{USER}@/{DATABASE}?host={quote(str(paths.postgres_socket_dir()), safe='/')}"
+def url(database: str = DATABASE) -> str:
+    """The DATABASE_URL of a database of the embedded server. Pure: starts and creates nothing."""
+    return f"postgresql://{USER}@/{database}?host={quote(str(paths.postgres_socket_dir()), safe='/')}"
 
 
 def status() -> str:

@@ -1,4 +1,7 @@
-"""The mailbox in the admin. For staff who may read it; a message's own markup never runs and never speaks to the network unasked."""
+"""The mailbox in the admin, for staff who may read it.
+
+A message's own markup never runs and never speaks to the network unasked.
+"""
 
 from __future__ import annotations
 
