@@ -31,12 +31,12 @@ LATENCY_SUM = "delivery_latency_microseconds"
 
 
 def add(name: str, n: int = 1, **labels: str) -> None:
-    """Count `n` more of `name`, such as add("emails_sent_total", 50, stream="marketing", provider="Relay 1")."""
+    """Count `n` more of `name`, such as add("emails_sent_total", 50, stream="marketing", provider="Relay")."""
     _recorder.add({_field(name, labels): n})
 
 
 def observe_latency(seconds: float, n: int = 1) -> None:
-    """Record that each of `n` e-mails took `seconds` from its first byte to the server's answer."""
+    """Record that `n` accepted e-mails took `seconds` each, or together as one window."""
     place = bisect_left(LATENCY_BUCKETS_SECONDS, seconds)
     bound = str(LATENCY_BUCKETS_SECONDS[place]) if place < len(LATENCY_BUCKETS_SECONDS) else INFINITY
     _recorder.add({_field(LATENCY, {"le": bound}): n, _field(LATENCY_SUM, {}): round(seconds * n * 1_000_000)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 from amqp.exceptions import NotFound
@@ -13,10 +14,10 @@ from kombu.exceptions import ChannelError
 from delivery import metrics as pushed
 from massmailer import pulse
 from massmailer.celery import app
+from tracking import stream
 
 TIMEOUT_SECONDS = 1.0
 QUEUES = ("transactional", "bulk", "default", "control")
-STREAM = "massmailer:events"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def read() -> RedisNumbers:
             pushed=pushed.read(session),
             workers=pulse.workers_by_name(session),
             sweep_age_seconds=pulse.seconds_since_done(session, "delivery.sweep"),
-            stream_length=int(session.xlen(STREAM)),
+            stream_length=int(session.xlen(stream.EVENTS)),
         )
 
 
@@ -60,6 +61,7 @@ def queue_depths() -> dict[str, int]:
     with app.connection_for_read(connect_timeout=TIMEOUT_SECONDS) as connection:
         for queue in QUEUES:
             # asked passively: a queue that nobody has used yet is not made by looking at it, but is an error
-            with contextlib.suppress(ChannelError, NotFound), connection.channel() as channel:
+            with contextlib.suppress(ChannelError, NotFound), connection.channel() as opened:
+                channel: Any = opened  # every transport has the method, their common base class does not declare it
                 depths[queue] = channel.queue_declare(queue, passive=True).message_count
     return depths

@@ -95,16 +95,18 @@ def test_queue_depths_over_all_priorities(client, redis_client):
 def test_latency_histogram_and_pushed_counters(client, redis_client, monkeypatch):
     monkeypatch.setattr(pushed, "_recorder", pushed.Recorder())
     pushed.observe_latency(0.02, 7)
-    pushed.add("provider_emails", 6, provider='Relay "1"', stream="marketing", kind="sent")
-    pushed.add("provider_emails", 2, provider="Relay", stream="transactional", kind="sent")
+    pushed.add("emails_sent_total", 6, provider='Relay "1"', stream="marketing")
+    pushed.add("emails_sent_total", 2, stream="transactional")
+    pushed.add("throttled_total", 3, group="gmail")
     pushed.flush()
     numbers = scrape(client)
     assert numbers["delivery_latency_seconds_bucket", (("le", "0.01"),)] == 0
     assert numbers["delivery_latency_seconds_bucket", (("le", "0.025"),)] == 7
     assert numbers["delivery_latency_seconds_count", ()] == 7
     assert numbers["delivery_latency_seconds_sum", ()] == pytest.approx(0.14)
-    labels = (("kind", "sent"), ("provider", 'Relay "1"'), ("stream", "marketing"))
-    assert numbers["provider_emails_total", labels] == 6
+    labels = (("provider", 'Relay "1"'), ("stream", "marketing"))
+    assert numbers["provider_emails_sent_total", labels] == 6
+    assert numbers["throttled_total", (("group", "gmail"),)] == 3
     assert numbers["emails_sent_total", (("stream", "transactional"),)] == 2
 
 

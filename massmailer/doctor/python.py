@@ -1,0 +1,48 @@
+"""The interpreter and the packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import sys
+
+from massmailer.doctor.check import Check, fail, ok, warn
+from massmailer.embedded import paths
+
+OLDEST_PYTHON = (3, 11)
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
+SHOWN = 5
+
+
+def python_version(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
+    text = f"{platform.python_implementation()} {'.'.join(map(str, version))}"
+    if version < OLDEST_PYTHON:
+        return fail("python", f"{text} is too old", "Install Python 3.11 or newer and run bin/setup again.")
+    return ok("python", text)
+
+
+def packages() -> Check:
+    """Every package stands in the version that requirements.txt pins."""
+    wrong, count = [], 0
+    for name, wanted in pins().items():
+        count += 1
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            wrong.append(f"{name} is missing")
+            continue
+        if found != wanted:
+            wrong.append(f"{name} {found} instead of {wanted}")
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        return warn(
+            "packages", "; ".join(wrong[:SHOWN]) + more, "Run bin/setup: it installs what requirements.txt says."
+        )
+    return ok("packages", f"{count} in the pinned versions, Django {importlib.metadata.version('django')}")
+
+
+def pins() -> dict[str, str]:
+    """Version by package name of requirements.txt."""
+    lines = (paths.checkout() / "requirements.txt").read_text().splitlines()
+    return {match[1]: match[2] for line in lines if (match := PIN.match(line))}
