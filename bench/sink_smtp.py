@@ -1,57 +1,27 @@
-"""The sink's SMTP dialogue: one protocol object a connection, reading into one scratch buffer."""
+"""The sink's SMTP dialogue: commands, login, content."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable
 
-from bench.sink_rules import Behaviour, Rule
-from bench.sink_store import Store
+from bench.sink_rules import Rule
+from bench.sink_wire import Shared, SinkWire, format_reply
 
-SCRATCH_BYTES = 1 << 18
 TAIL_BYTES = 4096
 MAX_LINE_BYTES = 8192
 _END = b"\r\n.\r\n"
-Reply = bytes
+_QUEUED = b"250 2.0.0 OK queued\r\n"
 
 
-@dataclass(slots=True)
-class Shared:
-    """What all connections of one sink share. users: name to password, empty when no login is needed."""
-
-    behaviour: Behaviour
-    store: Store
-    pipelining: bool = True
-    size_limit: int = 0
-    smtputf8: bool = True
-    eight_bit: bool = True
-    auth_mechanisms: str = "PLAIN LOGIN"
-    users: Mapping[str, str] = field(default_factory=dict)
-    starttls: ssl.SSLContext | None = None
-    connections: set[asyncio.BaseProtocol] = field(default_factory=set)
-    # all connections read into one buffer: what has to outlive a callback is copied out
-    scratch: bytearray = field(default_factory=lambda: bytearray(SCRATCH_BYTES))
-
-
-class SinkConnection(asyncio.BufferedProtocol):
-    """One client. Replies to commands that arrived together leave together, as pipelining servers do."""
+class SinkConnection(SinkWire):
+    """One client's session."""
 
     def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-        self._view = memoryview(shared.scratch)
-        self._store = shared.store
-        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._loop = asyncio.get_running_loop()
-        self._out: list[bytes] = []
+        super().__init__(shared)
         self._pending = b""
-        self._blocked = False
-        self._closed = False
-        self._secure = False
         self._user = ""
         self._login: Callable[[bytes], None] | None = None
         self._in_data = False
@@ -73,106 +43,22 @@ class SinkConnection(asyncio.BufferedProtocol):
         self._sender: str | None = None
         self._recipients: list[str] = []
         self._tail = b"\r\n"
-        self._chunks: list[bytes] = []
+        self._kept = bytearray(b"\r\n")
         self._size = 0
         self._message_id = ""
         self._headers_seen = False
 
-    # --- transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._secure = transport.get_extra_info("ssl_object") is not None
-        self._shared.connections.add(self)
-        counts = self._store.counts
-        counts["connections"] += 1
-        counts["open"] += 1
-        counts["open_max"] = max(counts["open_max"], counts["open"])
-        self._say("CONNECT", b"220 sink.example ESMTP\r\n")
-        self._flush()
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
-        self._closed = True
-        self._shared.connections.discard(self)
-        self._store.counts["open"] -= 1
-
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the transport's signature
-        return self._view
-
     def buffer_updated(self, nbytes: int) -> None:
-        if self._in_data and not self._blocked and not self._closed:
+        if self._in_data and not self._blocked and not self._pending:
             self._content(nbytes)
         else:
             self._pending += bytes(self._view[:nbytes])
-            self._run()
-        self._flush()
-
-    def _flush(self) -> None:
-        if not self._out or self._closed:
-            return
-        data, self._out = b"".join(self._out), []
-        latency = self._shared.behaviour.latency
-        if latency:
-            self._loop.call_later(latency, self._transport.write, data)
-        else:
-            self._transport.write(data)
-
-    def cut(self) -> None:
-        """End the connection at once, as a server that crashes does."""
-        self._closed = True
-        self._transport.abort()
-
-    # --- misbehaviour
-
-    def _say(self, stage: str, normal: bytes, addresses: list[str] | None = None) -> bool:
-        """Answer with the normal reply or what a rule says; True when the step went the normal way."""
-        rule = self._shared.behaviour.find(stage, addresses or ()) if stage else None
-        if rule is None:
-            self._out.append(normal)
-            return True
-        self._store.counts[f"{rule.action}_{stage.lower()}"] += 1
-        if rule.delay_ms:
-            self._block(rule.delay_ms / 1000.0, rule, normal)
-        else:
-            self._apply(rule, normal)
-        return rule.action == "delay" or (rule.action == "reply" and rule.text[:1] == normal[:1].decode())
-
-    def _apply(self, rule: Rule, normal: bytes) -> None:
-        if rule.action == "close":
-            self._flush_now()
-            self._closed = True
-            self._transport.close()
-        elif rule.action == "stall":
-            self._blocked = True
-        elif rule.action == "reply":
-            self._out.append(_format(rule.text))
-            if rule.text.startswith("421"):
-                self._flush_now()
-                self._closed = True
-                self._transport.close()
-        else:
-            self._out.append(normal)
-
-    def _flush_now(self) -> None:
-        if self._out:
-            self._transport.write(b"".join(self._out))
-            self._out = []
-
-    def _block(self, seconds: float, rule: Rule, normal: bytes) -> None:
-        self._blocked = True
-
-        def go_on() -> None:
-            if not self._closed:
-                self._blocked = False
-                self._apply(rule, normal)
-                self._run()
-                self._flush()
-
-        self._loop.call_later(seconds, go_on)
+            self.work()
+        self.flush()
 
     # --- commands
 
-    def _run(self) -> None:
+    def work(self) -> None:
         """Work through the lines that are there, until content begins, a rule blocks, or no line is left."""
         while self._pending and not self._blocked and not self._closed:
             if self._in_data:
@@ -205,11 +91,11 @@ class SinkConnection(asyncio.BufferedProtocol):
         if shared.users:
             offers.append(f"AUTH {shared.auth_mechanisms}")
         self._forget()
-        self._say("EHLO", _format("\n".join(f"250 {offer}" for offer in offers)))
+        self.say("EHLO", format_reply("\n".join(f"250 {offer}" for offer in offers)))
 
     def _helo(self, _line: bytes) -> None:
         self._forget()
-        self._say("EHLO", b"250 sink.example\r\n")
+        self.say("EHLO", b"250 sink.example\r\n")
 
     def _mail(self, line: bytes) -> None:
         sender = _address(line)
@@ -217,35 +103,33 @@ class SinkConnection(asyncio.BufferedProtocol):
             self._out.append(b"530 5.7.0 Authentication required\r\n")
         elif self._sender is not None or sender is None:
             self._out.append(b"503 5.5.1 Nested or malformed MAIL\r\n")
-        elif self._say("MAIL", b"250 2.1.0 OK\r\n", [sender]):
+        elif self.say("MAIL", b"250 2.1.0 OK\r\n", [sender]):
             self._sender = sender
 
     def _rcpt(self, line: bytes) -> None:
         recipient = _address(line)
         if self._sender is None or not recipient:
             self._out.append(b"503 5.5.1 MAIL first\r\n")
-        elif self._say("RCPT", b"250 2.1.5 OK\r\n", [recipient]):
+        elif self.say("RCPT", b"250 2.1.5 OK\r\n", [recipient]):
             self._recipients.append(recipient)
 
     def _data(self, _line: bytes) -> None:
         if not self._recipients:
             self._out.append(b"503 5.5.1 RCPT first\r\n")
-        elif self._say("DATA", b"354 Go ahead\r\n", self._recipients):
+        elif self.say("DATA", b"354 Go ahead\r\n", self._recipients):
             self._in_data = True
 
     def _rset(self, _line: bytes) -> None:
         self._forget()
-        self._say("RSET", b"250 2.0.0 OK\r\n")
+        self.say("RSET", b"250 2.0.0 OK\r\n")
 
     def _noop(self, _line: bytes) -> None:
         self._out.append(b"250 2.0.0 OK\r\n")
 
     def _quit(self, _line: bytes) -> None:
         self._store.counts["quits"] += 1
-        if self._say("QUIT", b"221 2.0.0 Bye\r\n"):
-            self._flush_now()
-            self._closed = True
-            self._transport.close()
+        if self.say("QUIT", b"221 2.0.0 Bye\r\n"):
+            self.hang_up()
 
     # --- TLS and login
 
@@ -253,10 +137,10 @@ class SinkConnection(asyncio.BufferedProtocol):
         context = self._shared.starttls
         if context is None or self._secure:
             self._out.append(b"502 5.5.1 No TLS here\r\n")
-        elif self._say("STARTTLS", b"220 2.0.0 Go ahead\r\n"):
+        elif self.say("STARTTLS", b"220 2.0.0 Go ahead\r\n"):
             self._blocked = True
             self._transport.pause_reading()
-            self._flush_now()
+            self.flush()
             task = self._loop.create_task(self._upgrade(context))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -295,7 +179,7 @@ class SinkConnection(asyncio.BufferedProtocol):
         if self._shared.users.get(name) != password:
             self._store.counts["refused_auth"] += 1
             self._out.append(b"535 5.7.8 Authentication credentials invalid\r\n")
-        elif self._say("AUTH", b"235 2.7.0 Welcome\r\n"):
+        elif self.say("AUTH", b"235 2.7.0 Welcome\r\n"):
             self._user = name
 
     # --- content
@@ -305,7 +189,9 @@ class SinkConnection(asyncio.BufferedProtocol):
 
         A client never writes past the next DATA before the 354, so that at most one envelope follows the end.
         """
-        if nbytes <= TAIL_BYTES or self._store.wants_content or not self._headers_seen:
+        if not self._headers_seen and not self._begins(bytes(self._view[: min(nbytes, TAIL_BYTES)])):
+            return
+        if nbytes <= TAIL_BYTES or self._store.wants_content:
             self._content_bytes(bytes(self._view[:nbytes]))
             return
         scratch = self._shared.scratch
@@ -315,73 +201,69 @@ class SinkConnection(asyncio.BufferedProtocol):
             self._tail = bytes(self._view[nbytes - 4 : nbytes])
         else:
             self._size += at + 2
-            self._end_of_data(bytes(self._view[at + 5 : nbytes]))
+            self._end_of_data(b"", bytes(self._view[at + 5 : nbytes]))
 
     def _content_bytes(self, data: bytes) -> None:
-        if not self._headers_seen:
-            self._headers_seen = True
-            if self._store.wants_recipients:
-                self._message_id = _message_id(data)
-            if not self._goes_on():
-                return
-        joined = self._tail + data
-        start = 0 if self._store.wants_content else max(0, len(joined) - TAIL_BYTES - 8)
-        at = joined.find(_END, start)
+        if not self._headers_seen and not self._begins(data):
+            return
         if self._store.wants_content:
-            self._chunks.append(data if at < 0 else data[: max(0, at + 2 - len(self._tail))])
+            self._keep(data)
+            return
+        joined = self._tail + data
+        at = joined.find(_END)
         if at < 0:
             self._size += len(data)
             self._tail = joined[-4:]
         else:
             self._size += at + 2 - len(self._tail)
-            self._end_of_data(joined[at + 5 :])
+            self._end_of_data(b"", joined[at + 5 :])
+
+    def _keep(self, data: bytes) -> None:
+        kept = self._kept
+        seen = max(0, len(kept) - 4)
+        kept += data
+        at = kept.find(_END, seen)
+        if at >= 0:
+            self._size = at
+            self._end_of_data(_unstuff(bytes(kept[2 : at + 2])), bytes(kept[at + 5 :]))
+
+    def _begins(self, head: bytes) -> bool:
+        self._headers_seen = True
+        if self._store.wants_recipients:
+            self._message_id = _message_id(head)
+        return self._goes_on()
 
     def _goes_on(self) -> bool:
+        """Look for a rule for the middle of the content: it closes or stalls, what was read is forgotten."""
         rule = self._shared.behaviour.find("MIDDATA", self._recipients)
         if rule is None:
             return True
-        self._store.counts[f"{rule.action}_middata"] += 1
-        self._in_data = rule.action not in ("reply",)
-        self._apply(rule, b"")
-        return rule.action == "delay"
+        self._in_data = False
+        self._forget()
+        self.misbehave(rule, b"")
+        self._blocked = True
+        return False
 
-    def _end_of_data(self, rest: bytes) -> None:
+    def _end_of_data(self, content: bytes, rest: bytes) -> None:
         self._in_data = False
         sender, recipients = self._sender or "", self._recipients
-        content = b"".join(self._chunks)
         message_id, size = self._message_id, self._size
         self._forget()
         rule = self._shared.behaviour.find("DOT", recipients)
         if rule is None or _keeps(rule):
-            if content:
-                content = _unstuff(content)
             self._store.accept(sender, recipients, message_id, content, size)
         if rule is None:
-            self._out.append(b"250 2.0.0 OK queued\r\n")
+            self._out.append(_QUEUED)
         else:
-            self._store.counts[f"{rule.action}_dot"] += 1
-            self._misbehave_at_dot(rule)
+            self.misbehave(rule, _QUEUED)
         self._pending += rest
-        self._run()
-
-    def _misbehave_at_dot(self, rule: Rule) -> None:
-        if rule.delay_ms:
-            self._block(rule.delay_ms / 1000.0, rule, b"250 2.0.0 OK queued\r\n")
-        else:
-            self._apply(rule, b"250 2.0.0 OK queued\r\n")
+        self.work()
 
 
 def _keeps(rule: Rule) -> bool:
     if rule.action == "reply":
         return rule.text.startswith("2")
     return rule.action == "delay" or rule.keeps
-
-
-def _format(text: str) -> Reply:
-    """Write "250 a\\n250 b" as a multi-line reply."""
-    lines = [line.encode() for line in text.split("\n")]
-    middle = [line[:3] + b"-" + line[4:] for line in lines[:-1]]
-    return b"\r\n".join([*middle, lines[-1], b""])
 
 
 def _address(line: bytes) -> str | None:

@@ -10,20 +10,19 @@ import asyncio
 import math
 import time
 from collections import deque
-from typing import Protocol, cast
+from typing import Protocol
 
 from delivery.engine.classify import classify
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.envelope import Capabilities, Envelope, build_envelope
-from delivery.engine.smtp.failures import ConnectionGone
-from delivery.engine.smtp.replies import Reply, ReplyParser, enhanced_of, one_line
+from delivery.engine.smtp.replies import Reply, enhanced_of, one_line
 from delivery.engine.smtp.window import Job, too_late
+from delivery.engine.smtp.wire import Wire
 
 RSET, MAIL, RCPT, DATA, DOT, VOID = range(6)
 _STEP_NAMES = ("RSET", "MAIL", "RCPT", "DATA", "the final dot", "the end of a refused message")
-MAX_UNREAD_REPLIES = 8
 
 
 class Host(Protocol):
@@ -42,40 +41,29 @@ class Host(Protocol):
         """The connection has nothing to do."""
 
     def lost(self, connection: Connection, reason: str, reply: Reply | None) -> None:
-        """The connection is gone; reply is the 421 that announced it, if one did."""
+        """The connection is gone; reply is the 421 that ended it in the middle of a transaction, if one did."""
 
     def observed(self, seconds: float) -> None:
         """A final dot was answered after so many seconds."""
 
 
-class Connection(asyncio.Protocol):
-    """One session. Set-up code awaits `reply()`; after `serve()` the pool calls `start()` and replies drive it.
+class Connection(Wire):
+    """One session. After the set-up `serve()` hands it to the pool, which calls `start()`; then replies drive it.
 
     expires: loop time at which the awaited step has taken too long. dot_at: time.monotonic() of the unanswered final
     dot, infinity without one. begun, completed: transactions opened, and ended by a reply other than 421.
-    round_trip: seconds that EHLO took. tls_version: "TLSv1.3", "" without TLS.
     """
 
     def __init__(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop, host: Host) -> None:
+        super().__init__(loop)
         limits = endpoint.timeouts
         self.capabilities = Capabilities()
-        self.expires = math.inf
-        self.dot_at = math.inf
+        self.expires = self.dot_at = math.inf
         self.rested_at = loop.time()
         self.begun = self.completed = 0
-        self.round_trip = 0.0
-        self.tls_version = ""
-        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._loop = loop
         self._host = host
         self._limits = (limits.mail, limits.mail, limits.rcpt, limits.data, limits.dot, limits.dot)
-        self._parser = ReplyParser()
         self._handlers = (self._on_rset, self._on_mail, self._on_rcpt, self._on_data, self._on_dot, self._on_void)
-        self._setup = True
-        self._inbox: deque[Reply] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._closed: asyncio.Future[None] = loop.create_future()
-        self._gone = ""
         self._paused = False
         self._held = False
         self._expected: deque[int] = deque()
@@ -86,16 +74,6 @@ class Connection(asyncio.Protocol):
         self._answered = False
         self._needs_reset = False
 
-    # --- what the transport tells us
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._break(f"the connection was lost ({exc})" if exc else "the server closed the connection")
-        if not self._closed.done():
-            self._closed.set_result(None)
-
     def pause_writing(self) -> None:
         self._paused = True
 
@@ -105,82 +83,29 @@ class Connection(asyncio.Protocol):
             self._held = False
             self._send_content()
 
-    def data_received(self, data: bytes) -> None:
-        replies = self._parser.feed(data)
-        for reply in replies:
-            if self._setup:
-                self._deliver(reply)
-            elif self._expected:
-                self._handlers[self._expected.popleft()](reply)
-            else:
-                self._break(f"the server said {reply.code} {one_line(reply.text)}", reply)
-            if self._gone:
-                return
-        if self._parser.error:
-            self._break(self._parser.error)
-        elif replies and self._expected:
-            self.expires = self._loop.time() + self._limits[self._expected[0]]
-
-    # --- set-up and good-bye: one reply at a time
-
-    @property
-    def is_alive(self) -> bool:
-        """False once the connection has ended, by whichever side."""
-        return not self._gone
-
-    @property
-    def is_quiet(self) -> bool:
-        """True when nothing that the server sent is waiting to be read (asked before TLS begins)."""
-        return not self._inbox and self._parser.is_empty
-
-    async def reply(self, timeout_seconds: float) -> Reply:
-        """Wait for the next reply. Raises ConnectionGone when the connection ends, TimeoutError when it is silent."""
-        async with asyncio.timeout(timeout_seconds):
-            while not self._inbox:
-                if self._gone:
-                    raise ConnectionGone(self._gone)
-                self._waiter = self._loop.create_future()
-                await self._waiter
-        return self._inbox.popleft()
-
-    async def command(self, line: bytes, timeout_seconds: float) -> Reply:
-        """Send one command line (without its end) and wait for the reply; raises as `reply` does."""
-        if self._gone:
-            raise ConnectionGone(self._gone)
-        self.transport.write(line + b"\r\n")
-        return await self.reply(timeout_seconds)
-
     def serve(self) -> None:
         """The set-up is over: from here on replies belong to transactions."""
         self._setup = False
         self.rested_at = self._loop.time()
+        if self._inbox:
+            self.cut("the server sends replies that nobody asked for")
 
-    async def quit(self, timeout_seconds: float) -> None:
-        """Say QUIT and close; both are bounded by the time-out, then the connection is cut."""
-        if self._gone or self._expected:
-            self._break("closed by us")
-            return
-        self._setup = True
-        try:
-            await self.command(b"QUIT", timeout_seconds)
-            self._gone = "closed by us"
-            self.transport.close()
-            async with asyncio.timeout(timeout_seconds):
-                await self._closed
-        except (ConnectionGone, TimeoutError) as error:
-            self._gone = self._gone or f"no good-bye: {error}"
-            self.transport.abort()
+    def on_replies(self, replies: list[Reply]) -> None:
+        for reply in replies:
+            if reply.code == 354 and reply is not replies[-1]:
+                # what follows a 354 in one read cannot be the answer to content that was not yet written
+                self.cut("the server answered the content before it was sent")
+            elif not self._expected:
+                self.cut(_goodbye(reply))
+            else:
+                self._handlers[self._expected.popleft()](reply)
+            if self._gone:
+                return
+        if self._expected:
+            self.expires = self._loop.time() + self._limits[self._expected[0]]
 
-    def abandon(self, reason: str) -> None:
-        """Close at once; what is on the connection is settled by how far it came."""
-        self._break(reason)
-
-    def _deliver(self, reply: Reply) -> None:
-        self._inbox.append(reply)
-        if len(self._inbox) > MAX_UNREAD_REPLIES:
-            self._break("the server sends replies that nobody asked for")
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _said_goodbye(self, reply: Reply) -> None:
+        self.cut(_goodbye(reply), reply)
 
     # --- transactions
 
@@ -195,8 +120,8 @@ class Connection(asyncio.Protocol):
     def check(self, now: float) -> None:
         """Give up when the awaited reply is overdue. now: loop time."""
         if now > self.expires:
-            step = self._expected[0]
-            self._break(f"no answer to {_STEP_NAMES[step]} within {self._limits[step]:g} s")
+            step = self._expected[0] if self._expected else DATA
+            self.cut(f"no answer to {_STEP_NAMES[step]} within {self._limits[step]:g} s")
 
     def _take(self) -> tuple[Job, Envelope] | None:
         while (job := self._host.take()) is not None:
@@ -221,14 +146,14 @@ class Connection(asyncio.Protocol):
 
     def _on_rset(self, reply: Reply) -> None:
         if reply.code == 421:
-            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+            self._said_goodbye(reply)
         elif not self.capabilities.pipelining and self._lines is not None:
             self._step(MAIL, self._lines.mail)
 
     def _on_mail(self, reply: Reply) -> None:
-        if reply.code == 421 and self.completed:
-            # the end of a session that has served before is no verdict on this message
-            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+        if reply.code == 421 and self.completed and self._job is not None and not self._job.moved:
+            # the end of a session that has served before (some servers count) is no verdict on this message
+            self.cut(_goodbye(reply))
         elif self._accepts_step(reply) and not self.capabilities.pipelining and self._lines is not None:
             self._step(RCPT, self._lines.rcpt)
 
@@ -244,7 +169,7 @@ class Connection(asyncio.Protocol):
                 self._end_refused()
                 self._step(VOID, b".\r\n")
         elif self._accepts_step(reply):
-            self._break(f"the server answered DATA with {reply.code}")
+            self.cut(f"the server answered DATA with {reply.code}")
         elif not self._gone and self.capabilities.pipelining:
             self._end_refused()
             self._next()
@@ -255,12 +180,12 @@ class Connection(asyncio.Protocol):
         if reply.code < 300:
             return True
         if reply.code < 400:
-            self._break(f"the server answered out of turn with {reply.code}")
+            self.cut(f"the server answered out of turn with {reply.code}")
             return False
         if self._refusal is None:
             self._refusal = _refusal(reply)
         if reply.code == 421:
-            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+            self._said_goodbye(reply)
         elif not self.capabilities.pipelining:
             self._end_refused()
             self._next()
@@ -286,7 +211,7 @@ class Connection(asyncio.Protocol):
             self._job = None
             self._host.finish(job, too_late())
             # the server waits for content: only closing ends that without handing it an empty message
-            self._break("a message was too late for its content")
+            self.cut("a message was too late for its content")
             return
         following = self._take() if self.capabilities.pipelining else None
         self._body, self._job = job, None
@@ -304,18 +229,18 @@ class Connection(asyncio.Protocol):
             return
         if 300 <= reply.code <= 399:
             self._body = job
-            self._break(f"the server answered the final dot with {reply.code}")
+            self.cut(f"the server answered the final dot with {reply.code}")
             return
         self._host.finish(job, _accepted(reply) if reply.code < 300 else _refusal(reply))
         self.completed += reply.code != 421
         if reply.code == 421:
-            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+            self._said_goodbye(reply)
         elif self._job is None:
             self._next()
 
     def _on_void(self, reply: Reply) -> None:
         if reply.code == 421:
-            self._break(f"the server said 421 {one_line(reply.text)}", reply)
+            self._said_goodbye(reply)
         else:
             self._next()
 
@@ -331,16 +256,10 @@ class Connection(asyncio.Protocol):
 
     # --- the end
 
-    def _break(self, reason: str, reply: Reply | None = None) -> None:
-        """Close, and settle what is on the connection by how far it came."""
-        if self._gone:
-            return
-        self._gone = reason
+    def on_break(self, reason: str, reply: Reply | None) -> None:
+        """Settle what is on the connection by how far it came."""
         self.expires = self.dot_at = math.inf
         self._expected.clear()
-        self.transport.abort()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
         body, self._body = self._body, None
         if body is not None:
             self._host.finish(body, Outcome(Kind.UNKNOWN, reply=f"No answer after the final dot: {reason}."))
@@ -358,6 +277,10 @@ class Connection(asyncio.Protocol):
         else:
             job.moved = True
             self._host.give_back(job)
+
+
+def _goodbye(reply: Reply) -> str:
+    return f"the server said {reply.code} {one_line(reply.text)}"
 
 
 def _accepted(reply: Reply) -> Outcome:

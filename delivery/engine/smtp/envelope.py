@@ -10,7 +10,7 @@ from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.endpoint import SmtpMessage
 
 # no space, control character or bracket: nothing in an address can end the command or begin another one
-_ADDRESS = re.compile(r"[^\x00-\x20<>\x7f-\x9f]{1,512}")
+_ADDRESS = re.compile(r"[^\x00-\x20<>\x7f-\x9f\ud800-\udfff]{1,512}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,8 @@ async def open_session(
         await handshake.run()
         is_ready = True
     finally:
-        if not is_ready and connection.transport is not None:
-            connection.abandon("the set-up failed")
+        if not is_ready:
+            connection.cut("the set-up failed")
     if serving:
         connection.serve()
     return connection

@@ -16,7 +16,8 @@ from delivery.engine.smtp.connection import Connection
 from delivery.engine.smtp.endpoint import Endpoint, SmtpMessage
 from delivery.engine.smtp.failures import SetupFailed
 from delivery.engine.smtp.handshake import open_session, tls_context
-from delivery.engine.smtp.pacing import Latency, backoff_delay, wanted_connections
+from delivery.engine.smtp.health import Health
+from delivery.engine.smtp.pacing import Latency, wanted_connections
 from delivery.engine.smtp.replies import Reply, enhanced_of
 from delivery.engine.smtp.window import Job, Window, not_attempted, too_late
 
@@ -24,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.02
 IDLE_TICK_SECONDS = 1.0
-ATTEMPTS = 3
-PATIENCE_SECONDS = 1.0
-CEILING_STEP_SECONDS = 10.0
 _CLOSED = "The connection pool was closed before it could be sent."
 
 
@@ -41,8 +39,7 @@ class SmtpPool:
         if max_connections < 1:
             raise ValueError("A pool needs at least one connection.")
         self.endpoint = endpoint
-        self._max = self._ceiling = max_connections
-        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._health = Health(max_connections, rng or random.Random())  # noqa: S311 - jitter, not a secret
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context: ssl.SSLContext | None = None
         self._waiting: deque[Job] = deque()
@@ -53,10 +50,8 @@ class SmtpPool:
         self._latency = Latency()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
-        self._swept_at = self._raised_at = 0.0
-        self._failures = 0
-        self._paused_until = 0.0
-        self._last_failure: SetupFailed | None = None
+        self._was_late = False
+        self._swept_at = 0.0
         self._closing = False
 
     @property
@@ -81,7 +76,8 @@ class SmtpPool:
             return [not_attempted(_CLOSED)] * len(messages)
         if not messages:
             return []
-        if (failure := self._hopeless(loop.time())) is not None:
+        failure = None if self._connections or self._opening else self._health.hopeless(loop.time())
+        if failure is not None:
             return [failure.outcome] * len(messages)
         window = Window(loop, len(messages))
         self._waiting.extend(Job(message, window, index) for index, message in enumerate(messages))
@@ -143,15 +139,15 @@ class SmtpPool:
         self._latency.observe(seconds)
 
     def lost(self, connection: Connection, reason: str, reply: Reply | None) -> None:
-        """Forget a connection that is gone; one that began and never completed a transaction counts as a failure."""
+        """Forget a connection that is gone; one that was needed and never completed a transaction is a failure."""
         self._connections.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         if reply is not None:
-            self._lower_ceiling()
+            self._health.lower_ceiling(self._now(), len(self._connections))
         if connection.completed:
-            self._failures, self._paused_until = 0, 0.0
-        elif connection.begun and not self._closing:
+            self._health.served()
+        elif (connection.begun or self._waiting) and not self._closing:
             outcome = not_attempted(f"{self.endpoint.host}:{self.endpoint.port}: {reason}.")
             if reply is not None:
                 outcome = Outcome(
@@ -168,16 +164,16 @@ class SmtpPool:
             return
         now = self._loop.time()
         self._start_idle()
-        if self._waiting and now >= self._paused_until:
+        if self._waiting and self._health.may_open(now):
             busy = len(self._connections) - len(self._idle)
-            wanted = wanted_connections(len(self._waiting), busy, self._latency.value, self._ceiling)
+            wanted = wanted_connections(len(self._waiting), busy, self._latency.value, self._health.ceiling)
             for _ in range(wanted - len(self._connections) - len(self._opening)):
                 self._open()
         self._ensure_timer(now)
 
     def _start_idle(self) -> None:
         busy = len(self._connections) - len(self._idle)
-        wanted = wanted_connections(len(self._waiting), busy, self._latency.value or 0.0, self._ceiling)
+        wanted = wanted_connections(len(self._waiting), busy, self._latency.value or 0.0, self._health.ceiling)
         while self._waiting and self._idle and busy < wanted:
             connection = self._idle.pop()
             if connection.start():
@@ -224,7 +220,7 @@ class SmtpPool:
     def _setup_failed(self, error: SetupFailed) -> None:
         if self._connections:
             # the server takes no more connections than these: go on with them
-            self._lower_ceiling()
+            self._health.lower_ceiling(self._now(), len(self._connections))
             return
         self._count_failure(error)
         if self._loop is not None:
@@ -232,24 +228,12 @@ class SmtpPool:
 
     def _count_failure(self, error: SetupFailed) -> None:
         """Back off, and give up on what waits when trying again has not helped."""
-        if self._loop is None:
-            return
-        now = self._loop.time()
-        self._last_failure = error
-        if now >= self._paused_until:  # failures at the same moment count once
-            self._failures = max(self._failures + 1, 6 if error.permanent else 0)
-            self._paused_until = now + backoff_delay(self._failures, self._rng)
-        if not self._connections and not self._opening and (error.permanent or self._failures >= ATTEMPTS):
+        self._health.failed(self._now(), error)
+        if not self._connections and not self._opening and self._health.is_given_up:
             self._fail_waiting(error.outcome)
 
-    def _hopeless(self, now: float) -> SetupFailed | None:
-        if self._connections or self._opening or self._paused_until - now <= PATIENCE_SECONDS:
-            return None
-        return self._last_failure
-
-    def _lower_ceiling(self) -> None:
-        self._ceiling = max(1, min(self._ceiling, len(self._connections)))
-        self._raised_at = self._loop.time() if self._loop is not None else 0.0
+    def _now(self) -> float:
+        return self._loop.time() if self._loop is not None else 0.0
 
     def _fail_waiting(self, outcome: Outcome) -> None:
         while self._waiting:
@@ -274,9 +258,11 @@ class SmtpPool:
         if self._loop is None or self._closing:
             return
         now = self._loop.time()
-        self._check_timeouts(now)
-        if now < self._timer_due + TICK_SECONDS:
-            # a tick that comes late says that this loop was busy, not that the server is slow
+        # a late tick says that this process was busy or stopped, not that the server is slow: replies that arrived
+        # meanwhile are read before anything is given up, but not more than once in a row
+        self._was_late = now > self._timer_due + TICK_SECONDS and not self._was_late
+        if not self._was_late:
+            self._check_timeouts(now)
             self._learn_from_silence(time.monotonic())
         if now - self._swept_at > 0.25:
             self._swept_at = now
@@ -302,9 +288,7 @@ class SmtpPool:
             for job in late:
                 self.finish(job, too_late())
         self._retire([c for c in self._idle if now - c.rested_at > self.endpoint.timeouts.idle])
-        if self._ceiling < self._max and now - self._raised_at > CEILING_STEP_SECONDS:
-            self._ceiling += 1
-            self._raised_at = now
+        self._health.raise_ceiling(now)
 
     def _retire(self, connections: Iterable[Connection]) -> None:
         for connection in tuple(connections):

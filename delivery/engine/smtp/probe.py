@@ -48,10 +48,10 @@ class _NoMail:
     def take(self) -> Job | None:
         return None
 
-    def finish(self, job: Job, outcome: Outcome) -> None:
+    def finish(self, job: Job, outcome: Outcome) -> None:  # noqa: ARG002
         raise RuntimeError("a probe sends no mail")
 
-    def give_back(self, job: Job) -> None:
+    def give_back(self, job: Job) -> None:  # noqa: ARG002
         raise RuntimeError("a probe sends no mail")
 
     def rested(self, connection: Connection) -> None:
