@@ -49,6 +49,11 @@ class BackgroundStack:
 
         Raises StackError with the end of the log where that does not happen; nothing is left running then.
         """
+        self.begin()
+        self.wait_until_ready(timeout_seconds)
+
+    def begin(self) -> None:
+        """Start and return at once: there may be other work while the processes come up. Then wait_until_ready()."""
         self._log_ends = {name: _log_size(name) for name in procfile.commands()}
         with logs.open_log("stack") as log:
             self._manager = subprocess.Popen(
@@ -60,9 +65,12 @@ class BackgroundStack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def wait_until_ready(self, timeout_seconds: float = 90.0) -> None:
+        """Wait for what begin() has started. Raises StackError as start() does."""
         deadline = time.monotonic() + timeout_seconds
         while not self.is_ready():
-            if self._manager.poll() is not None or time.monotonic() > deadline:
+            if self._manager is None or self._manager.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise StackError(f"the processes did not come up. The end of their log:\n{logs.tail('stack')}")
             time.sleep(0.1)
