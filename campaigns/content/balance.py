@@ -8,7 +8,8 @@ from campaigns.content.environment import ALLOWED_TAGS, BLOCK_TAGS
 from campaigns.content.errors import LiquidInvalid
 from campaigns.content.scan import Construct, scan
 
-_PARTS = {part for parts in BLOCK_TAGS.values() for part in parts}
+BLOCK_PARTS = {part: name for name, parts in BLOCK_TAGS.items() for part in parts}
+"""The parts of blocks, each with one of the blocks that it may stand in."""
 _ENDS = {f"end{name}": name for name in (*BLOCK_TAGS, "comment", "raw")}
 
 
@@ -32,7 +33,7 @@ def _check_tag(tag: Construct, open_blocks: list[Construct], source: str) -> Non
     innermost = open_blocks[-1].name if open_blocks else ""
     if tag.name in BLOCK_TAGS:
         open_blocks.append(tag)
-    elif tag.name in _PARTS:
+    elif tag.name in BLOCK_PARTS:
         if tag.name not in BLOCK_TAGS.get(innermost, ()):
             owners = " or ".join(f"{{% {name} %}}" for name, parts in BLOCK_TAGS.items() if tag.name in parts)
             _fail(f"{{% {tag.name} %}} stands outside {owners}", tag, source)
@@ -56,7 +57,7 @@ def _close(tag: Construct, open_blocks: list[Construct], innermost: str, source:
 
 
 def _unknown(name: str) -> str:
-    known = [*ALLOWED_TAGS, *_PARTS, *_ENDS]
+    known = [*ALLOWED_TAGS, *BLOCK_PARTS, *_ENDS]
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {{% {close[0]} %}}?" if close else f"these tags exist: {', '.join(ALLOWED_TAGS)}"
     return f"unknown tag {{% {name} %}}: {hint}"

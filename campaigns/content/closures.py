@@ -1,4 +1,4 @@
-"""Compiles plain outputs to closures: about fifty times faster than a render context and a buffer for each.
+"""Compiles merge tags to closures: some ten times faster than a render context and a buffer for each.
 
 Every closure has the result of python-liquid for the same construct; a property test holds them against each other.
 """
@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liquid import BoundTemplate, Environment, Node, RenderContext
+from liquid import BoundTemplate, RenderContext
 from liquid.builtin.expressions import FilteredExpression, Path, PositionalArgument
 from liquid.builtin.expressions.filtered import Filter
 from liquid.builtin.expressions.primitive import (
+    Blank,
+    Empty,
     FalseLiteral,
     FloatLiteral,
     IntegerLiteral,
@@ -21,19 +23,18 @@ from liquid.builtin.expressions.primitive import (
     StringLiteral,
     TrueLiteral,
 )
-from liquid.builtin.output import OutputNode
 from liquid.exceptions import FilterArgumentError, LiquidTypeError
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 Context = Mapping[str, object]
 Getter = Callable[[Context], Any]
 Renderer = Callable[[Context], str]
 
 _NOTHING = Undefined("")
-_LITERALS = (TrueLiteral, FalseLiteral, Nil, IntegerLiteral, FloatLiteral, StringLiteral)
+_LITERALS = (TrueLiteral, FalseLiteral, Nil, IntegerLiteral, FloatLiteral, StringLiteral, Empty, Blank)
 # What python-liquid does not look up as a plain key: lengths and ends of collections, and the clock.
 _SPECIAL_KEYS = {"size", "first", "last"}
 _SPECIAL_ROOTS = {"now", "today"}
@@ -42,71 +43,27 @@ _needs_escape = re.compile("[&<>'\"]").search
 _plain_str = str.__str__  # an exact str: Markup's own methods escape their arguments, which surprises callers
 
 
-def compile_node(node: Node, template: BoundTemplate) -> Renderer | None:
-    """A closure with the result of `node`, or None when only python-liquid can render it."""
-    if not isinstance(node, OutputNode) or not isinstance(node.expression, FilteredExpression):
+def compile_output(expression: Expression, template: BoundTemplate) -> Renderer | None:
+    """A closure for `{{ expression }}`, or None when only python-liquid can render it."""
+    if not isinstance(expression, FilteredExpression):
         return None
-    get = _getter(node.expression.left, template)
-    if get is None:
-        return None
-    for liquid_filter in node.expression.filters or ():
-        get = _filtered(get, liquid_filter, template)
+    get = compile_getter(expression.left, template)
+    for liquid_filter in expression.filters or ():
         if get is None:
             return None
-    if not node.expression.filters and isinstance(node.expression.left, Path):
-        return _plain_output(tuple(node.expression.left.path), template.env.autoescape)
-    return _output(get, template.env.autoescape)
+        get = _filtered(get, liquid_filter, template)
+    if get is None:
+        return None
+    if isinstance(expression.left, Path) and not expression.filters:
+        plain = _plain_output(tuple(expression.left.path), template.env.autoescape)
+        if plain is not None:
+            return plain
+    finish = _to_html if template.env.autoescape else _to_text
+    return lambda context: finish(get(context))
 
 
-def _plain_output(path: tuple[Any, ...], autoescape: bool) -> Renderer:
-    """`{{ a.b.c }}`: the hottest of all, so the usual lengths are written out."""
-    finish = _to_html if autoescape else _to_text
-    if len(path) == 1:
-        (a,) = path
-
-        def render(context: Context) -> str:
-            value = context.get(a, _NOTHING)
-            if type(value) is str and not (autoescape and _needs_escape(value)):
-                return value
-            return finish(value)
-
-        return render
-    if len(path) == 2 and isinstance(path[1], str):
-        a, b = path
-
-        def render(context: Context) -> str:
-            try:
-                value = context[a][b]  # type: ignore[index]
-            except _MISSING:
-                return ""
-            if type(value) is str and not (autoescape and _needs_escape(value)):
-                return value
-            return finish(value)
-
-        return render
-    return _output(_path_getter(path), autoescape)
-
-
-def _output(get: Getter, autoescape: bool) -> Renderer:
-    finish = _to_html if autoescape else _to_text
-
-    def render(context: Context) -> str:
-        return finish(get(context))
-
-    return render
-
-
-def _to_text(value: Any) -> str:
-    return value if type(value) is str else _plain_str(to_liquid_string(value, False))
-
-
-def _to_html(value: Any) -> str:
-    if type(value) is str:
-        return _plain_str(escape(value)) if _needs_escape(value) else value
-    return _plain_str(to_liquid_string(value, True))
-
-
-def _getter(expression: Expression, template: BoundTemplate) -> Getter | None:
+def compile_getter(expression: Expression, template: BoundTemplate) -> Getter | None:
+    """A closure for the value of a path or literal, or None for anything else."""
     if isinstance(expression, Path):
         path = tuple(expression.path)
         if not isinstance(path[0], str) or path[0] in _SPECIAL_ROOTS:
@@ -116,8 +73,45 @@ def _getter(expression: Expression, template: BoundTemplate) -> Getter | None:
         return _path_getter(path)
     if isinstance(expression, _LITERALS):
         value = expression.evaluate(RenderContext(template))
-        return lambda context: value
+        return lambda _: value
     return None
+
+
+def _plain_output(path: tuple[Any, ...], autoescape: bool) -> Renderer | None:
+    """`{{ a }}` and `{{ a.b }}`: the hottest of all, so they are written out."""
+    finish = _to_html if autoescape else _to_text
+    if len(path) == 1:
+        (root,) = path
+
+        def render_root(context: Context) -> str:
+            value = context.get(root, _NOTHING)
+            return value if type(value) is str and not (autoescape and _needs_escape(value)) else finish(value)
+
+        return render_root
+    if len(path) == 2 and isinstance(path[1], str):
+        root, key = path
+
+        def render_key(context: Context) -> str:
+            try:
+                value = context[root][key]  # type: ignore[index]
+            except _MISSING:
+                return ""
+            return value if type(value) is str and not (autoescape and _needs_escape(value)) else finish(value)
+
+        return render_key
+    return None
+
+
+def _to_text(value: Any) -> str:
+    return value if type(value) is str else _plain_str(to_liquid_string(value, False))
+
+
+def _to_html(value: Any) -> str:
+    if type(value) is str:
+        return _plain_str(escape(value)) if _needs_escape(value) else value
+    if type(value) is Markup:
+        return _plain_str(value)
+    return _plain_str(to_liquid_string(value, True))
 
 
 def _path_getter(path: tuple[Any, ...]) -> Getter:
@@ -138,19 +132,19 @@ def _path_getter(path: tuple[Any, ...]) -> Getter:
 
 
 def _filtered(get: Getter, liquid_filter: Filter, template: BoundTemplate) -> Getter | None:
-    """`get` followed by one filter with literal or path arguments."""
+    """`get` followed by one filter with literal arguments."""
     function = template.env.filters.get(liquid_filter.name)
     if function is None or getattr(function, "with_context", False):
         return None
-    if not all(isinstance(argument, PositionalArgument) for argument in liquid_filter.args):
-        return None
-    if not all(isinstance(argument.value, _LITERALS) for argument in liquid_filter.args):
-        return None
+    arguments = []
     context = RenderContext(template)
-    arguments = tuple(argument.value.evaluate(context) for argument in liquid_filter.args)
+    for argument in liquid_filter.args:
+        if not isinstance(argument, PositionalArgument) or not isinstance(argument.value, _LITERALS):
+            return None
+        arguments.append(argument.value.evaluate(context))
     if getattr(function, "with_environment", False):
         function = functools.partial(function, environment=template.env)
-    return _call(get, function, arguments, liquid_filter)
+    return _call(get, function, tuple(arguments), liquid_filter)
 
 
 def _call(get: Getter, function: Callable[..., Any], arguments: tuple[Any, ...], liquid_filter: Filter) -> Getter:
@@ -169,6 +163,3 @@ def _call(get: Getter, function: Callable[..., Any], arguments: tuple[Any, ...],
             raise
 
     return run
-
-
-__all__ = ["Context", "Environment", "Renderer", "compile_node"]

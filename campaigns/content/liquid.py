@@ -1,7 +1,7 @@
 """Turns a template into static text and nodes that render one merge tag each, fast enough for millions of messages.
 
-A plain output such as `{{ lead.first_name | default: "friend" }}` becomes a Python closure (see `closures`) with the
-same result as python-liquid; loops and conditions are rendered by python-liquid's own nodes.
+Outputs such as `{{ lead.first_name | default: "friend" }}` and conditions become Python closures (`closures`, `blocks`)
+with the same result as python-liquid; loops are rendered by python-liquid's own nodes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from collections.abc import Callable, Mapping
 from liquid import BoundTemplate, RenderContext
 from liquid import Node as LiquidNode
 from liquid.builtin.content import ContentNode
+from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.comment_tag import CommentNode
 from liquid.exceptions import LiquidError
 from liquid.output import LimitedStringIO
 
-from campaigns.content.balance import check_balance
-from campaigns.content.closures import compile_node
-from campaigns.content.environment import HTML, MAX_NODE_OUTPUT_BYTES, TEXT, MailEnvironment
+from campaigns.content.balance import BLOCK_PARTS, check_balance
+from campaigns.content.blocks import compile_node
+from campaigns.content.environment import BLOCK_TAGS, HTML, MAX_NODE_OUTPUT_BYTES, TEXT, MailEnvironment
 from campaigns.content.errors import LiquidInvalid, RenderFailed, complaint
 from campaigns.content.problems import place
+from campaigns.content.scan import Construct, scan
 from campaigns.content.walk import bound_ranges
 
 __all__ = ["LiquidInvalid", "Node", "RenderFailed", "parse", "parse_template"]
@@ -31,7 +33,7 @@ class Node:
     """One top-level Liquid construct.
 
     line, column: its place in the source given to `parse`, counted from 1.
-    Two occurrences of the same plain output are the same object, so that a caller may render it once a message.
+    Two occurrences of the same output in one template are the same object, so that a caller may render it once.
     """
 
     __slots__ = ("_run", "column", "line", "source")
@@ -54,7 +56,14 @@ class Node:
         try:
             return self._run(context)
         except Exception as error:  # whatever a value makes a filter do ends as a recorded failure of this one message
-            raise RenderFailed(complaint(error), self.line, self.column) from error
+            line, column = self._place(error)
+            raise RenderFailed(complaint(error), line, column) from error
+
+    def _place(self, error: Exception) -> tuple[int, int]:
+        """The place inside a block that the error names, or else that of the whole construct."""
+        if isinstance(error, LiquidError) and error.token and error.token.start_index >= 0:
+            return place(error.token.source, error.token.start_index)
+        return self.line, self.column
 
 
 def parse(source: str, html: bool) -> tuple[str | Node, ...]:
@@ -80,25 +89,49 @@ def parse(source: str, html: bool) -> tuple[str | Node, ...]:
 def parse_template(source: str, html: bool) -> BoundTemplate:
     """The syntax tree of a template, checked and with its ranges bounded. Raises LiquidInvalid."""
     check_balance(source)
-    environment: MailEnvironment = HTML if html else TEXT
+    environment = HTML if html else TEXT
     try:
         template = environment.from_string(source)
     except LiquidError as error:
-        index = error.token.start_index if error.token and error.token.start_index >= 0 else 0
-        raise LiquidInvalid(complaint(error), source, index) from error
+        raise LiquidInvalid(complaint(error), source, _index_of(error, source, environment)) from error
     bound_ranges(template)
     return template
 
 
+def _index_of(error: LiquidError, source: str, environment: MailEnvironment) -> int:
+    """Where the mistake is: at the token, or, when the parser ran out of tokens, at the construct that it was in."""
+    if error.token and error.token.start_index >= 0 and error.token.source == source:
+        return error.token.start_index
+    for construct in scan(source):
+        try:
+            environment.from_string(_alone(construct))
+        except LiquidError:
+            return construct.start
+    return 0
+
+
+def _alone(construct: Construct) -> str:
+    """A small template that is right when the construct is right in itself."""
+    if construct.kind != "tag" or construct.name.startswith("end"):
+        return construct.text if construct.kind == "output" else ""
+    if construct.name in BLOCK_TAGS:
+        return f"{construct.text}{{% end{construct.name} %}}"
+    owner = BLOCK_PARTS.get(construct.name)
+    subject = {"if": "true", "unless": "true", "case": "1", "for": "a in b"}
+    return f"{{% {owner} {subject[owner]} %}}{construct.text}{{% end{owner} %}}" if owner else ""
+
+
 def _node(liquid_node: LiquidNode, template: BoundTemplate, source: str, seen: dict[str, Node]) -> Node:
-    run = compile_node(liquid_node, template)
-    token = liquid_node.token
-    line, column = place(source, token.start_index)
-    if run is None:
-        return Node(_slow(liquid_node, template), token.value, line, column)
-    if token.value not in seen:
-        seen[token.value] = Node(run, token.value, line, column)
-    return seen[token.value]
+    start = liquid_node.token.start_index
+    if not isinstance(liquid_node, OutputNode):
+        start = source.rindex("{%", 0, start)  # the token of a tag is its name
+        run = compile_node(liquid_node, template) or _slow(liquid_node, template)
+        return Node(run, f"{{% {liquid_node.token.value} %}}", *place(source, start))
+    text = liquid_node.token.value
+    if text not in seen:
+        run = compile_node(liquid_node, template) or _slow(liquid_node, template)
+        seen[text] = Node(run, text, *place(source, start))
+    return seen[text]
 
 
 def _slow(liquid_node: LiquidNode, template: BoundTemplate) -> Callable[[Context], str]:

@@ -31,7 +31,7 @@ _TAG = re.compile(
     r"<!--.*?-->|<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>|(?P<stray><)",
     re.S,
 )
-_ATTRIBUTE = re.compile(r"""\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?|\s*/\s*$|\s+$""")
+_ATTRIBUTE = re.compile(r"""\s+[\w:.-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'))?(?=[\s/]|$)|\s*/\s*$|\s+$""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,10 @@ class _Checker:
         while position < len(text):
             attribute = _ATTRIBUTE.match(text, position)
             if not attribute:
-                written = text[position:].split()[0] if text[position:].split() else text[position:]
-                at = base + position + (len(text[position:]) - len(text[position:].lstrip()))
-                yield self.error("mjml-attribute", f'write attributes as name="value": {written!r} is not one', at)
+                start = position + len(text[position:]) - len(text[position:].lstrip())
+                written = self.source[base + start : base + len(text)].split()[0]
+                message = f'write attributes as name="value": {written} is not one'
+                yield self.error("mjml-attribute", message, base + start)
                 return
             position = attribute.end()
 

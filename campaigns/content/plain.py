@@ -14,8 +14,10 @@ _BLOCKS = {"div", "section", "article", "header", "footer", "main", "tr", "dl", 
 _PARAGRAPHS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre"}
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.I)
 _COMMENT = re.compile(r"<!--(?:-?>|.*?-->)|<!\[[^>]*>", re.S)
-_CELL = "\x1f"
+_CELL = "\x1f"  # the border between two cells of a row
+_LINE = "\x1e"  # a new line, unless one has begun already
 _RULE = "-" * 40
+_END_TAG = re.compile(r"\{%-?\s*end")
 
 
 def plain_text(document: str) -> str:
@@ -47,10 +49,11 @@ class _State:
     hidden: list[str] = field(default_factory=list)
     lists: list[_List] = field(default_factory=list)
     anchors: list[_Anchor] = field(default_factory=list)
+    cells: list[bool] = field(default_factory=list)  # for each open cell: does it hold blocks, as in layout tables?
 
 
 class _Writer(HTMLParser):
-    """Collects text in `out`; "\\n" is a new line, "\\n\\n" a new paragraph, `_CELL` the border of two cells."""
+    """Collects text in `out`, with "\\n" for a line that the author broke and "\\n\\n" for a new paragraph."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -80,7 +83,7 @@ class _Writer(HTMLParser):
         if tag == "br":
             self.out.append("\n")
         elif tag == "hr":
-            self.out.append(f"\n{_RULE}\n")
+            self.out.append(f"{_LINE}{_RULE}{_LINE}")
         elif tag == "img":
             self.out.append(" ".join(attributes.get("alt", "").split()))
         elif tag == "a":
@@ -88,7 +91,9 @@ class _Writer(HTMLParser):
         elif tag in ("ul", "ol"):
             self.state.lists.append(_List(tag == "ol"))
         elif tag == "li":
-            self.out.append(f"\n{self._bullet()}")
+            self.out.append(f"{_LINE}{self._bullet()}")
+        elif tag in ("td", "th"):
+            self.state.cells.append(False)
 
     def handle_endtag(self, tag: str) -> None:
         if self.state.hidden:
@@ -100,7 +105,8 @@ class _Writer(HTMLParser):
         elif tag in ("ul", "ol") and self.state.lists:
             self.state.lists.pop()
         elif tag in ("td", "th"):
-            self.out.append(_CELL)
+            holds_blocks = self.state.cells.pop() if self.state.cells else False
+            self.out.append("\n\n" if holds_blocks else _CELL)
         self._break(tag)
 
     def handle_data(self, data: str) -> None:
@@ -108,10 +114,11 @@ class _Writer(HTMLParser):
             self.out.append(re.sub(r"[ \t\r\n\f]+", " ", data))
 
     def _break(self, tag: str) -> None:
-        if tag in _PARAGRAPHS:
-            self.out.append("\n\n")
-        elif tag in _BLOCKS:
-            self.out.append("\n")
+        if tag not in _PARAGRAPHS and tag not in _BLOCKS:
+            return
+        self.out.append("\n\n" if tag in _PARAGRAPHS else _LINE)
+        if self.state.cells and tag != "tr":
+            self.state.cells[-1] = True
 
     def _bullet(self) -> str:
         if not self.state.lists or not self.state.lists[-1].ordered:
@@ -128,15 +135,23 @@ class _Writer(HTMLParser):
         self.out.append(f" ({anchor.href})" if label else anchor.href)
 
 
+def _line_break(run: re.Match[str]) -> str:
+    """One line break or one empty line, for a run of breaks and blanks."""
+    return "\n\n" if run[0].count("\n") > 1 else "\n"
+
+
 def _tidy(text: str, shield: Shield) -> str:
     """One space between words, at most one empty line, cells of a row apart, no line for a lone `{% tag %}`."""
-    text = re.sub(rf"[ \n]*{_CELL}[ {_CELL}]*\n", "\n", text.replace("\u00a0", " "))
-    text = re.sub(rf"[ ]*{_CELL}[ {_CELL}]*", "  ", re.sub(rf"\n[ ]*{_CELL}", "\n", text))
-    lines = [re.sub(r"^ +| +$", "", line) for line in text.split("\n")]
-    tidy = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+    text = text.replace("\u00a0", " ")
+    text = re.sub(rf"(?:[ {_CELL}]*[\n{_LINE}])+[ {_CELL}]*", _line_break, text)
+    tidy = re.sub(rf"[ ]*{_CELL}[ {_CELL}]*", "  ", re.sub(" +", " ", text)).strip("\n ")
     word = shield.pattern.pattern
 
     def join_next(match: re.Match[str]) -> str:
-        return match[1] if all(found.startswith("{%") for found in shield.words(match[1])) else match[0]
+        """A line of tags alone would render as an empty line; after the end of a block, a paragraph still ends."""
+        tags = shield.words(match[1])
+        if not all(tag.startswith("{%") for tag in tags):
+            return match[0]
+        return match[1] + (match["breaks"][1:] if _END_TAG.match(tags[-1]) else "")
 
-    return re.sub(rf"^((?:{word} ?)+)\n+", join_next, tidy, flags=re.M) + "\n"
+    return re.sub(rf"^((?:{word} ?)+)(?P<breaks>\n+)", join_next, tidy, flags=re.M) + "\n"

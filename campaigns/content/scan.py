@@ -50,9 +50,10 @@ def _construct(match: re.Match[str], source: str) -> Construct:
     if name == "comment":
         end = _end_of_comment(source, end)
         return Construct("comment", start, end, source[start:end], name)
-    for kind in ("raw", "output", "tag"):
+    kinds: tuple[Kind, ...] = ("raw", "output", "tag")
+    for kind in kinds:
         if match[kind] is not None:
-            return Construct(kind, start, end, match[0], name)  # type: ignore[arg-type]
+            return Construct(kind, start, end, match[0], name)
     return Construct("open", start, end, match[0])
 
 

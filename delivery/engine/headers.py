@@ -136,7 +136,7 @@ def structured(name: str, value: str) -> bytes:
     return f"{name}: {value}\r\n".encode("ascii")
 
 
-def extra(name: str, value: str) -> bytes:
+def checked(name: str, value: str) -> bytes:
     """A header that the builder does not write itself. Raises HeaderInvalid for a name or value that is not allowed."""
     kind = _kind(name)
     return structured(name, value) if kind == "structured" else unstructured(name, _one_line(name, value))

@@ -104,19 +104,21 @@ class MessageTemplate:
         body = _Body(secrets.token_hex(12))
         body.add_alternatives(text_parts, html_parts, attachments)
         self._pool = body.pool
-        self._nodes = tuple(body.nodes)
+        self._part_names = tuple(name for name, _ in body.nodes)
+        self._nodes = tuple(node for _, node in body.nodes)
         self._order: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*body.order)
+        # bytes of one message but for its values: what a sender needs to bound its memory
+        self.static_size = len(self._top) + sum(len(self._pool[i]) for i in body.order if i < len(self._pool))
 
     def render(self, context: Context, head: MessageHead) -> RenderedMessage:
         """The message for one recipient. Raises RenderFailed with the part and place."""
         lines = self._head(context, head)
         pool = self._pool.copy()
-        part, node = "", None
         try:
-            for part, node in self._nodes:
+            for node in self._nodes:
                 pool.append(encode_value(node.render(context)))
         except Exception as error:  # a node may raise anything: it runs a user's template on a lead's data
-            raise RenderFailed(part, str(error)) from error
+            raise RenderFailed(self._part_names[len(pool) - len(self._pool)], str(error)) from error
         return RenderedMessage(lines + b"".join(self._order(pool)))
 
     def _head(self, context: Context, head: MessageHead) -> bytes:
@@ -132,7 +134,7 @@ class MessageTemplate:
                     subject,
                     headers.date(head.date),
                     headers.message_id(head.message_id),
-                    *[headers.extra(name, value) for name, value in head.headers],
+                    *[headers.checked(name, value) for name, value in head.headers],
                 ]
             )
         except HeaderInvalid as error:
@@ -224,7 +226,7 @@ def _ended(parts: Sequence[Part]) -> list[Part]:
 def _subject(parts: Sequence[Part]) -> Callable[[Context], bytes]:
     if all(isinstance(part, str) for part in parts):
         line = headers.unstructured("Subject", "".join(part for part in parts if isinstance(part, str)))
-        return lambda context: line
+        return lambda _: line
 
     def render(context: Context) -> bytes:
         text = "".join([part if isinstance(part, str) else part.render(context) for part in parts])
@@ -237,4 +239,4 @@ def _static_header(name: str, value: str) -> bytes:
     """Reply-To takes an address; other headers are checked by name."""
     if name.lower() == "reply-to":
         return headers.mailbox("Reply-To", Mailbox(value))
-    return headers.extra(name, value)
+    return headers.checked(name, value)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,11 +27,12 @@ MIN_KEY_BYTES = 16
 MAX_ID = (1 << 63) - 1
 
 _KINDS: tuple[TokenKind, TokenKind] = ("campaign", "message")
-_BASE64_TO_STANDARD = str.maketrans("-_", "+/")
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URL_SAFE = str.maketrans("-_", "+/")
 _is_base64url = re.compile(r"[A-Za-z0-9_-]{16,48}").fullmatch
 _is_base32 = re.compile(r"[A-Za-z2-7]{19,56}").fullmatch
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = [first + second for first in _BASE32 for second in _BASE32]  # ten bits at a time
+_FROM_FIVE_BITS = bytes.maketrans(bytes(range(32)), _BASE32.encode())
 
 
 class Door(StrEnum):
@@ -48,7 +48,7 @@ class Door(StrEnum):
 
 
 class TokenSubject(NamedTuple):
-    """The e-mail that a token names. kind "campaign": parent_id is the campaign; "message": the transactional message."""
+    """The e-mail that a token names. parent_id: the campaign, or for kind "message" the transactional message."""
 
     kind: TokenKind
     parent_id: int
@@ -67,7 +67,7 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TokenKeys:
-    """The secret keys by id (0–127), and the id of the one that signs. Old keys stay: links are opened for years.
+    """The secret keys by id (0 to 127), and the id of the one that signs. Old keys stay: links are opened for years.
 
     Raises ValueError for keys that are missing, too short (16 bytes) or too long (64 bytes).
     """
@@ -100,19 +100,17 @@ class TokenSigner:
             for door in (Door.OPEN, Door.CLICK, Door.VIEW, Door.UNSUBSCRIBE, Door.BOUNCE)
         )
 
-    def sign(self, door: Door | str, kind: TokenKind, parent_id: int, lead_id: int) -> str:
+    def sign(self, door: str, kind: TokenKind, parent_id: int, lead_id: int) -> str:
         """A token for one door: base64url without padding, for the bounce door lower-case base32.
 
         Raises ValueError for ids below 0 or above 2^63 - 1, and for doors or kinds that do not exist.
         """
-        door = Door(door)
-        raw = self._payload(kind, parent_id, lead_id)
-        signed = _sign(raw, self._hashes[self._current, door])
-        return _to_base32(signed) if door is Door.BOUNCE else _to_base64(signed)
+        signed = _sign(self._payload(kind, parent_id, lead_id), self._signing_hash(door))
+        return _to_base32(signed) if door == Door.BOUNCE else _to_base64(signed)
 
-    def sign_base32(self, door: Door | str, kind: TokenKind, parent_id: int, lead_id: int) -> str:
+    def sign_base32(self, door: str, kind: TokenKind, parent_id: int, lead_id: int) -> str:
         """A token in lower-case base32, for places that fold case. Raises ValueError as `sign` does."""
-        return _to_base32(_sign(self._payload(kind, parent_id, lead_id), self._hashes[self._current, Door(door)]))
+        return _to_base32(_sign(self._payload(kind, parent_id, lead_id), self._signing_hash(door)))
 
     def sign_all(self, kind: TokenKind, parent_id: int, lead_id: int) -> Tokens:
         """The five tokens of one e-mail, for less than five times the cost of one. Raises ValueError as `sign` does."""
@@ -125,11 +123,10 @@ class TokenSigner:
             _to_base32(_sign(raw, self._bounce)),
         )
 
-    def verify(self, door: Door | str, token: str) -> TokenSubject | None:
+    def verify(self, door: str, token: str) -> TokenSubject | None:
         """What the token names, or None when it is not a token of this door. Never raises, whatever `token` holds."""
-        if door not in Door.__members__.values() or not isinstance(token, str):
+        if not isinstance(token, str):
             return None
-        door = Door(door)
         for raw in _candidates(door, token):
             subject = self._read(door, raw)
             if subject is not None:
@@ -141,11 +138,22 @@ class TokenSigner:
             raise ValueError(f"ids go from 0 to 2^63 - 1, not {parent_id} and {lead_id}")
         parent_length = (parent_id.bit_length() + 7) >> 3
         lead_length = (lead_id.bit_length() + 7) >> 3
-        head = (self._current << 1 | _KINDS.index(kind)) << 8 | parent_length << 4 | lead_length
+        head = self._head(kind) | parent_length << 4 | lead_length
         number = (head << 8 * parent_length | parent_id) << 8 * lead_length | lead_id
         return number.to_bytes(2 + parent_length + lead_length, "big")
 
-    def _read(self, door: Door, raw: bytes) -> TokenSubject | None:
+    def _signing_hash(self, door: str) -> Any:
+        try:
+            return self._hashes[self._current, door]
+        except KeyError:
+            raise ValueError(f"there is no door {door!r}") from None
+
+    def _head(self, kind: TokenKind) -> int:
+        if kind not in _KINDS:
+            raise ValueError(f"a token names a campaign or a message, not {kind!r}")
+        return (self._current << 1 | (kind == "message")) << 8
+
+    def _read(self, door: str, raw: bytes) -> TokenSubject | None:
         payload, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
         if len(payload) < 2:
             return None
@@ -166,24 +174,49 @@ class TokenSigner:
 def _sign(payload: bytes, keyed: Any) -> bytes:
     mac = keyed.copy()
     mac.update(payload)
-    return payload + mac.digest()
+    signed: bytes = payload + mac.digest()
+    return signed
 
 
 def _to_base64(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
+
+
+_MAX_GROUPS = 64
+
+
+def _spreading_steps() -> tuple[tuple[int, int], ...]:
+    """(mask, factor) pairs that move 64 groups of five bits, side by side in a number, into a byte each.
+
+    Each step moves the upper half of every block: of 320 bits first, of 10 bits last. `x + (x & upper) * factor` is
+    `x` with the upper halves shifted.
+    """
+    steps = []
+    for half_bits in (160, 80, 40, 20, 10, 5):
+        lane_bits = half_bits * 16 // 5
+        upper = ((1 << half_bits) - 1) << half_bits
+        mask = sum(upper << lane for lane in range(0, _MAX_GROUPS * 8, lane_bits))
+        steps.append((mask, (1 << (half_bits * 8 // 5 - half_bits)) - 1))
+    return tuple(steps)
+
+
+_STEPS = _spreading_steps()
 
 
 def _to_base32(raw: bytes) -> str:
-    length = -(-len(raw) * 8 // 5)
-    bits = -(-len(raw) * 8 // 10) * 10
-    number = int.from_bytes(raw, "big") << (bits - len(raw) * 8)
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(bits - 10, -1, -10)])[:length]
+    """Lower-case base32 without padding; a third of the time of base64.b32encode, which is Python too."""
+    bits = len(raw) * 8
+    groups = -(-bits // 5)
+    spread = int.from_bytes(raw, "big") << (groups * 5 - bits)
+    for mask, factor in _STEPS:
+        spread += (spread & mask) * factor
+    return spread.to_bytes(groups, "big").translate(_FROM_FIVE_BITS).decode("ascii")
 
 
-def _candidates(door: Door, token: str) -> list[bytes]:
+def _candidates(door: str, token: str) -> list[bytes]:
     """The readings of a token: the alphabets overlap, and the MAC tells which was meant."""
     found = []
-    if door is not Door.BOUNCE and _is_base64url(token):
+    if door != Door.BOUNCE and _is_base64url(token):
         found.append(_from_base64(token))
     if _is_base32(token):
         found.append(_from_base32(token.lower()))
@@ -191,7 +224,7 @@ def _candidates(door: Door, token: str) -> list[bytes]:
 
 
 def _from_base64(token: str) -> bytes | None:
-    padded = token.translate(_BASE64_TO_STANDARD) + "=" * (-len(token) % 4)
+    padded = token.translate(_FROM_URL_SAFE) + "=" * (-len(token) % 4)
     try:
         raw = binascii.a2b_base64(padded, strict_mode=True)
     except binascii.Error:
