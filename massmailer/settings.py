@@ -73,6 +73,8 @@ PUBLIC_URL = origin("PUBLIC_URL", f"http://localhost:{WEB_PORT}")
 TRACKING_URL = origin("TRACKING_URL", PUBLIC_URL)
 # the domain of return paths (VERP); empty: bounces go to the From address
 BOUNCE_DOMAIN = os.environ.get("BOUNCE_DOMAIN", "").strip().lower()
+# the sender of transactional mail that names none
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or f"MassMailer <noreply@{BOUNCE_DOMAIN or 'massmailer.test'}>"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # lets a Prometheus on another machine read /metrics; empty: only this machine may
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()

@@ -232,8 +232,10 @@ def _one_line(name: str, value: str) -> str:
 
 def _check_unsubscribe(value: str) -> None:
     uris = _URI.findall(value)
-    if [uri[1:9] for uri in uris if not uri.startswith("<mailto:")] != ["https://"] or len(uris) > 2:
-        raise HeaderInvalid("List-Unsubscribe: exactly one https address and at most one mailto are allowed")
+    web = [uri for uri in uris if not uri.startswith("<mailto:")]
+    # plain http is what a trial on this machine has; doctor says that receivers want https
+    if len(web) != 1 or not web[0].startswith(("<https://", "<http://")) or len(uris) > 2:
+        raise HeaderInvalid("List-Unsubscribe: exactly one web address and at most one mailto are allowed")
 
 
 @lru_cache(maxsize=4)

@@ -191,7 +191,7 @@ class Migration(migrations.Migration):
                 ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='campaigns.campaign')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['-priority', 'id'], name='batch_open')],
+                'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['campaign', 'id'], name='batch_open')],
                 'constraints': [models.UniqueConstraint(fields=('campaign', 'attempt', 'seq'), name='batch_once'), models.CheckConstraint(condition=models.Q(('cursor__lte', models.F('size')), ('recorded__lte', models.F('cursor'))), name='batch_recorded_cursor_size')],
             },
         ),

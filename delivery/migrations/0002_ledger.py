@@ -78,7 +78,7 @@ BATCH_ROOM = "ALTER TABLE delivery_batch SET (fillfactor = 50, autovacuum_vacuum
 BATCH_ROOM_BACK = "ALTER TABLE delivery_batch RESET (fillfactor, autovacuum_vacuum_scale_factor)"
 
 
-def first_partitions(apps, schema_editor):
+def first_partitions(_apps, _schema_editor):
     from delivery import partitions
 
     partitions.ensure_ahead(newest_campaign_id=0, today=dt.datetime.now(dt.UTC).date())

@@ -68,7 +68,7 @@ class Batch(Counts):
         ]
         indexes = [
             # what the sweeper looks through: batches with work left, few among millions that are done
-            models.Index(fields=["-priority", "id"], name="batch_open", condition=~models.Q(state="done")),
+            models.Index(fields=["campaign", "id"], name="batch_open", condition=~models.Q(state="done")),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,97 @@
+"""Launching a campaign: content and audience are frozen in one transaction, then batches are published."""
+
+from __future__ import annotations
+
+import logging
+
+from campaigns.services.audience import audience_sql
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from campaigns.content import CompiledContent, ContentInvalid, ContentSource, compile_content
+from campaigns.models import Campaign
+from delivery import numbers, partitions, sql
+from delivery.models import Adjustment, Batch, FrozenContent, Link
+
+logger = logging.getLogger(__name__)
+
+
+class LaunchFailed(Exception):
+    """The campaign cannot be sent as it is. It is back in draft; the message is the reason shown to its author."""
+
+
+def launch_campaign(*, campaign_id: int) -> bool:
+    """Take a due campaign from scheduled to sending; False when there was nothing to do.
+
+    Running twice at once is harmless: the second waits for the first one's row lock, then finds the state changed.
+    A failure puts the campaign back to draft with its reason.
+    """
+    Campaign.objects.filter(scheduled_at__lte=Now()).move(
+        pk=campaign_id, to=Campaign.State.LAUNCHING, allowed_from=(Campaign.State.SCHEDULED,)
+    )
+    try:
+        with transaction.atomic():
+            launched = _freeze(campaign_id)
+    except LaunchFailed as failure:
+        logger.warning("campaign %s goes back to draft: %s", campaign_id, failure)
+        Campaign.objects.move(
+            pk=campaign_id,
+            to=Campaign.State.DRAFT,
+            allowed_from=(Campaign.State.LAUNCHING,),
+            state_reason=str(failure),
+            scheduled_at=None,
+        )
+        return False
+    if launched:
+        numbers.refresh_counters(campaign_ids=[campaign_id])
+    return launched
+
+
+def _freeze(campaign_id: int) -> bool:
+    campaign = Campaign.objects.select_for_update().filter(pk=campaign_id).first()
+    if campaign is None or campaign.state != Campaign.State.LAUNCHING:
+        return False
+    partitions.ensure_email_partition(campaign_id)
+    content = compile_campaign(campaign)
+    FrozenContent.objects.create(campaign=campaign, variant=0, payload=content.to_bytes())
+    Link.objects.bulk_create(
+        Link(campaign=campaign, number=link.number, url=link.url, label=link.label[:200]) for link in content.links
+    )
+    Adjustment.objects.get_or_create(campaign=campaign)
+    freeze_audience(campaign)
+    Campaign.objects.filter(pk=campaign_id).update(
+        state=Campaign.State.SENDING, launched_at=Now(), state_reason="", finished_at=None
+    )
+    return True
+
+
+def compile_campaign(campaign: Campaign) -> CompiledContent:
+    """The content of a campaign, compiled. Raises LaunchFailed with every problem, its place and its cure."""
+    source = ContentSource(
+        subject=campaign.subject,
+        preheader=campaign.preheader,
+        body=campaign.body,
+        body_format=campaign.body_format,  # type: ignore[arg-type]  # the field's choices are the literal's values
+        text=campaign.text,
+    )
+    try:
+        return compile_content(source)
+    except ContentInvalid as error:
+        raise LaunchFailed(str(error)) from error
+
+
+def freeze_audience(campaign: Campaign) -> int:
+    """Write the audience as batches; how many batches. Runs inside the launch's transaction, memory stays flat."""
+    select, parameters = audience_sql(campaign)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.FREEZE_AUDIENCE.format(audience=select),
+            [campaign.pk, campaign.priority, settings.BATCH_SIZE, *parameters],
+        )
+        return cursor.rowcount
+
+
+def has_work(campaign_id: int) -> bool:
+    """True while a batch of the campaign is not done."""
+    return Batch.objects.filter(campaign_id=campaign_id).exclude(state=Batch.State.DONE).exists()

@@ -1,0 +1,85 @@
+"""Taking a batch, keeping it, giving it back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from delivery import sql
+from delivery.database import AsyncConnection, DatabaseAway
+from delivery.engine.outcome import Kind, Outcome
+from delivery.record import BatchRef, settle_rows
+from delivery.window import Result
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Lease:
+    """A batch that this worker may claim from, as long as its token stands in the row."""
+
+    ref: BatchRef
+    token: UUID
+    lead_ids: list[int]
+    size: int
+    cursor: int
+    list_id: int | None
+
+
+async def take(connection: AsyncConnection, batch_id: int, rng: random.Random) -> Lease | None:
+    """Lease the batch by compare-and-set; None when it is done, leased, not due or its campaign may not send.
+
+    Taking over marks every position that was claimed and not recorded as unknown, in the same transaction.
+    """
+    token = uuid4()
+    async with connection.transaction():
+        parameters = {"batch": batch_id, "token": token, "lease": settings.LEASE_SECONDS}
+        row = await (await connection.execute(sql.LEASE, parameters)).fetchone()
+        if row is None:
+            return None
+        campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id = row
+        ref = BatchRef(batch_id, campaign_id, kind, attempt, variant)
+        if cursor:
+            await _mark_unknown(connection, ref, lead_ids[:cursor], rng)
+    return Lease(ref, token, lead_ids, size, cursor, list_id)
+
+
+async def _mark_unknown(connection: AsyncConnection, ref: BatchRef, lead_ids: list[int], rng: random.Random) -> None:
+    lost = Outcome(Kind.UNKNOWN, reply="the worker that claimed it was lost before it recorded an outcome")
+    rows = await connection.execute(sql.LAST_ATTEMPTS, {"campaign": ref.campaign_id, "leads": lead_ids})
+    settled = {row[0] for row in await rows.fetchall() if row[2] >= ref.attempt}
+    missing = [lead_id for lead_id in lead_ids if lead_id not in settled]
+    if missing:
+        logger.warning("batch %s taken over: %s positions become unknown", ref.batch_id, len(missing))
+        await settle_rows(connection, ref, [Result(lead_id, lost) for lead_id in missing], rng)
+
+
+async def release(connection: AsyncConnection, lease: Lease, *, settled: bool, wait_seconds: float = 0.0) -> str | None:
+    """Give the batch back, done if nothing is left; None when it was not ours any more.
+
+    settled: every position claimed by this worker stands in the ledger. If not, the take-over marks the rest.
+    """
+    parameters = {"batch": lease.ref.batch_id, "token": lease.token, "settled": settled, "wait": wait_seconds}
+    row = await (await connection.execute(sql.RELEASE, parameters)).fetchone()
+    return row[0] if row else None
+
+
+async def keep(lease: Lease, connect: Callable[[], Awaitable[AsyncConnection]], lost: asyncio.Event) -> None:
+    """Renew the lease until cancelled; sets `lost` when somebody else has it."""
+    parameters = {"batch": lease.ref.batch_id, "token": lease.token, "lease": settings.LEASE_SECONDS}
+    while True:
+        await asyncio.sleep(settings.HEARTBEAT_SECONDS)
+        try:
+            cursor = await (await connect()).execute(sql.HEARTBEAT, parameters)
+        except DatabaseAway as error:
+            logger.warning("heartbeat of batch %s failed: %s", lease.ref.batch_id, error)
+            continue
+        if cursor.rowcount == 0:
+            lost.set()
+            return

@@ -1,0 +1,217 @@
+"""Sending transactional messages: claim rows, send, record; up to 50 at a time until none is due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from campaigns.addresses import digest, domain_of
+from campaigns.content import CompiledContent
+from delivery import failpoints, metrics, record, routes, runtime, sql, stop
+from delivery.content import build_template, message_context
+from delivery.database import AsyncConnection, DatabaseAway
+from delivery.engine.message import Mailbox, MessageHead, MessageTemplate, RenderFailed
+from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.retry import Decision, settle
+from delivery.engine.smtp import SmtpMessage
+from delivery.engine.smtp.clock import boottime
+from delivery.routes import PoolRoute
+from delivery.tokens import signer
+from delivery.window import return_path, skip
+
+logger = logging.getLogger(__name__)
+
+CLAIM_LIMIT = 50
+# a password reset must not wait a minute for a provider that comes back in seconds
+NOT_ATTEMPTED_WAIT = timedelta(seconds=5)
+RECORD_RETRY_SECONDS = 0.5
+NO_PROVIDER = routes.not_attempted("no active provider in the pool")
+
+
+@dataclass(slots=True)
+class Claimed:
+    """One claimed row, in the order of sql.CLAIM_MESSAGES."""
+
+    id: int
+    created_at: datetime
+    pool_id: int | None
+    to_address: str
+    to_name: str
+    sender: str
+    sender_name: str
+    reply_to: str
+    content: bytes
+    data: dict[str, Any]
+    headers: list[list[str]]
+    tries: int
+    attempt: int
+    last_provider_id: int | None
+    outcome: Outcome = NO_PROVIDER
+    provider_id: int | None = None
+
+
+def send_due() -> int:
+    """Send what is due now; how many messages were settled. Stops early when the worker is shutting down."""
+    worker = runtime.get()
+    settled = 0
+    while not stop.is_stopping():
+        token = uuid4()
+        rows = worker.run(_claim(worker, token))
+        if not rows:
+            break
+        failpoints.hit("after_message_claim")
+        by_pool: dict[int | None, list[Claimed]] = defaultdict(list)
+        for row in rows:
+            by_pool[row.pool_id].append(row)
+        ways = [(routes.open_stream_route(worker, pool_id), group) for pool_id, group in by_pool.items()]
+        worker.run(_send_and_record(worker, token, ways))
+        settled += len(rows)
+    return settled
+
+
+async def _claim(worker: runtime.Runtime, token: UUID) -> list[Claimed]:
+    connection = await worker.work_connection()
+    parameters = {"token": token, "lease": settings.LEASE_SECONDS, "limit": CLAIM_LIMIT}
+    rows = await (await connection.execute(sql.CLAIM_MESSAGES, parameters)).fetchall()
+    return [Claimed(*row) for row in rows]
+
+
+async def _send_and_record(
+    worker: runtime.Runtime, token: UUID, ways: Sequence[tuple[PoolRoute, list[Claimed]]]
+) -> None:
+    started = boottime()
+    until = started + settings.CLAIM_TO_SEND_SECONDS
+    await _mark_suppressed(await worker.read_connection(), [row for _, group in ways for row in group])
+    await asyncio.gather(*(_send(route, group, until) for route, group in ways))
+    failpoints.hit("after_message_send")
+    rows = [row for _, group in ways for row in group]
+    await _record(worker, token, rows)
+    accepted = sum(row.outcome.kind is Kind.ACCEPTED for row in rows)
+    if accepted:
+        metrics.observe_latency(boottime() - started, accepted)
+        metrics.add("emails_sent_total", accepted, stream="transactional")
+
+
+async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed]) -> None:
+    keys = {row.id: [digest(row.to_address), digest(domain_of(row.to_address))] for row in rows}
+    parameters = {"digests": [key for pair in keys.values() for key in pair]}
+    found = dict(await (await connection.execute(sql.MESSAGE_SUPPRESSIONS, parameters)).fetchall())
+    for row in rows:
+        reason = next((found[key.hex()] for key in keys[row.id] if key.hex() in found), None)
+        if reason:
+            row.outcome = skip(f"suppressed: {reason}")
+
+
+async def _send(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None:
+    """Hand over what is not suppressed, as far as the throttle lets it, and what was not attempted once more."""
+    letters = [(row, letter) for row in rows if row.outcome.kind is not Kind.SKIPPED and (letter := _write(row, until))]
+    if not letters or route.is_empty:
+        return
+    try:
+        grant = await route.take(len(letters), avoid=_last_providers(rows))
+    except RedisError as error:
+        logger.warning("no throttle without Redis, messages wait: %s", error)
+        _put_off(letters, "the throttle was away")
+        return
+    _put_off(letters[grant.tokens :], "throttled by the provider's own limit")
+    way, tried = route.window(grant.provider_id), list[int]()
+    left = letters[: grant.tokens]
+    while left and (chosen := await way.choose(tried)) and chosen[0] not in tried:
+        provider_id, pool = chosen
+        tried.append(provider_id)
+        outcomes = await pool.send_window([letter for _, letter in left])
+        for (row, _), outcome in zip(left, outcomes, strict=True):
+            row.outcome, row.provider_id = outcome, provider_id
+        left = [pair for pair in left if pair[0].outcome.kind is Kind.NOT_ATTEMPTED]
+
+
+def _last_providers(rows: Sequence[Claimed]) -> list[int]:
+    """What a retry prefers to avoid; a mixed claim avoids nothing."""
+    last = {row.last_provider_id for row in rows}
+    return [provider for provider in last if provider is not None] if len(last) == 1 else []
+
+
+def _put_off(letters: Sequence[tuple[Claimed, SmtpMessage]], reason: str) -> None:
+    for row, _ in letters:
+        row.outcome = routes.not_attempted(reason)
+
+
+def _write(row: Claimed, until: float) -> SmtpMessage | None:
+    """The rendered message; None, with the reason in the row's outcome, when it cannot be rendered."""
+    domain = domain_of(row.sender)
+    head = MessageHead(
+        to_address=row.to_address,
+        to_name=row.to_name,
+        # the same for every attempt: a receiver that sees it twice can tell
+        message_id=f"m{row.id:x}@{domain}",
+        date=datetime.now(UTC),
+        headers=tuple((name, value) for name, value in row.headers),
+    )
+    try:
+        template = _template(bytes(row.content), row.sender, row.sender_name, row.reply_to)
+        rendered = template.render(message_context(row.id, row.to_address, row.data), head)
+    except (RenderFailed, ValueError) as error:
+        row.outcome = Outcome(Kind.RENDER_ERROR, reply=str(error))
+        return None
+    bounce = signer().sign_base32("bounce", "message", row.id, 0)
+    return SmtpMessage(return_path(bounce, row.sender), row.to_address, rendered.data, until)
+
+
+@lru_cache(maxsize=64)
+def _template(content: bytes, sender: str, sender_name: str, reply_to: str) -> MessageTemplate:
+    headers = [("Reply-To", reply_to)] if reply_to else []
+    return build_template(CompiledContent.from_bytes(content), Mailbox(sender, sender_name), headers)
+
+
+async def _record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
+    """Write the outcomes. While the database is away they are kept; a worker that must leave lets the lease expire."""
+    while True:
+        try:
+            await _record_once(await worker.work_connection(), token, rows)
+            return
+        except DatabaseAway as error:
+            logger.warning("%s outcomes of messages wait for the database: %s", len(rows), error)
+        if stop.is_stopping():
+            return
+        await asyncio.sleep(RECORD_RETRY_SECONDS)
+
+
+async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[Claimed]) -> None:
+    rng = random.Random()  # noqa: S311 - jitter, not a secret
+    async with connection.transaction():
+        clock = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
+        now: datetime = clock[0] if clock else datetime.now(UTC)
+        decisions = [_decide(row, now, rng) for row in rows]
+        parameters: dict[str, Any] = {
+            "token": token,
+            "id": [row.id for row in rows],
+            "created_at": [row.created_at for row in rows],
+            "status": [decision.status for decision in decisions],
+            "tries": [row.tries + one.counts_as_try for row, one in zip(rows, decisions, strict=True)],
+            "due_at": [decision.due_at for decision in decisions],
+            "provider_id": [row.provider_id for row in rows],
+            "code": [row.outcome.code for row in rows],
+            "enhanced": [row.outcome.enhanced for row in rows],
+            "reply": [record.clean_reply(row.outcome.reply) for row in rows],
+            "esp_message_id": [row.outcome.esp_message_id or None for row in rows],
+        }
+        await connection.execute(sql.RECORD_MESSAGES, parameters)
+        hard = [row.to_address for row in rows if row.outcome.kind is Kind.HARD]
+        if hard:
+            await connection.execute(sql.SUPPRESS, {"addresses": hard, "source": "transactional mail"})
+
+
+def _decide(row: Claimed, now: datetime, rng: random.Random) -> Decision:
+    due_at = now + NOT_ATTEMPTED_WAIT if row.outcome.kind is Kind.NOT_ATTEMPTED else None
+    return settle(row.outcome, row.tries, now, rng, due_at=due_at)

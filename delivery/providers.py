@@ -1,0 +1,94 @@
+"""Adding providers, choosing among them, and trying whether they answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from delivery.engine.smtp import Endpoint, ProbeReport, probe
+from delivery.models import Pool, PoolMember, Provider
+
+
+def endpoint_of(provider: Provider) -> Endpoint:
+    """The SMTP endpoint of a provider, its password opened. Raises crypto.SecretUnreadable."""
+    return Endpoint(
+        host=provider.host,
+        port=provider.port,
+        security=provider.security,  # type: ignore[arg-type]  # the choices of the field are the literal's values
+        username=provider.username,
+        password=provider.credentials.get("password", ""),
+        local_address=provider.local_address or "",
+        ca_file=provider.credentials.get("ca_file", ""),
+        verify=provider.credentials.get("verify", "yes") != "no",
+    )
+
+
+@transaction.atomic
+def default_pool(stream: str) -> Pool:
+    """The pool that is used where none is named; made when it is missing."""
+    pool, _ = Pool.objects.get_or_create(
+        stream=stream, is_default=True, defaults={"name": f"Default {Pool.Stream(stream).label.lower()}"}
+    )
+    return pool
+
+
+@transaction.atomic
+def add_provider(
+    *,
+    name: str,
+    url: str,
+    weight: int = 1,
+    rate_per_second: float | None = None,
+    max_connections: int = 20,
+    pools: Sequence[str] = (),
+) -> Provider:
+    """Create or change the SMTP provider called `name` and put it into the pools, by default those of both streams.
+
+    url: smtp://, smtp+starttls:// or smtps:// with optional user and password.
+    Raises ValueError that names what is wrong with the URL, Pool.DoesNotExist for an unknown pool.
+    """
+    endpoint = Endpoint.from_url(url)
+    secrets = {"password": endpoint.password, "ca_file": endpoint.ca_file, "verify": "" if endpoint.verify else "no"}
+    provider = Provider.objects.filter(name=name).first() or Provider(name=name)
+    provider.host, provider.port, provider.security = endpoint.host, endpoint.port, endpoint.security
+    provider.username, provider.local_address = endpoint.username, endpoint.local_address or None
+    provider.rate_per_second, provider.max_connections = rate_per_second, max_connections
+    provider.credentials = {key: value for key, value in secrets.items() if value}
+    provider.full_clean()
+    provider.save()
+    chosen = [Pool.objects.get(name=pool) for pool in pools] or [default_pool(stream) for stream in Pool.Stream.values]
+    for pool in chosen:
+        PoolMember.objects.update_or_create(pool=pool, provider=provider, defaults={"weight": weight})
+    return provider
+
+
+def check_connection(provider_id: int) -> ProbeReport:
+    """Connect, log in and leave: what the server offers, or what is wrong and its cure. Takes seconds at most."""
+    return asyncio.run(probe(endpoint_of(Provider.objects.get(pk=provider_id))))
+
+
+@dataclass(slots=True)
+class WeightedRoundRobin:
+    """Smooth weighted round robin inside the best tier: a weight of 2 gets every second turn of three, never in a row.
+
+    weights: provider id to (tier, weight).
+    """
+
+    weights: dict[int, tuple[int, int]]
+    _current: dict[int, int] = field(default_factory=dict)
+
+    def choose(self, avoid: Collection[int] = ()) -> int | None:
+        """The next provider, another than those to avoid where there is one; None when there is none at all."""
+        candidates = {key: value for key, value in self.weights.items() if key not in avoid} or self.weights
+        if not candidates:
+            return None
+        best = min(tier for tier, _ in candidates.values())
+        shares = {key: weight for key, (tier, weight) in candidates.items() if tier == best}
+        for key, weight in shares.items():
+            self._current[key] = self._current.get(key, 0) + weight
+        chosen = max(shares, key=lambda key: self._current[key])
+        self._current[chosen] -= sum(shares.values())
+        return chosen

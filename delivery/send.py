@@ -1,0 +1,327 @@
+"""Sending one batch: lease, claim, send, record.
+
+A position is claimed by exactly one committed UPDATE and sent only by its claimer, whatever clocks, leases and the
+broker do. Nothing here raises with claims open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from delivery import failpoints, lease, metrics, record, routes, runtime, spool, stop
+from delivery.content import Prepared
+from delivery.database import AsyncConnection, DatabaseAway
+from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.smtp.clock import boottime
+from delivery.retry_window import sort_positions
+from delivery.routes import PoolRoute, WindowGrant
+from delivery.window import Assignment, Result, send_window, skip
+
+logger = logging.getLogger(__name__)
+
+# a wait longer than this gives the worker's slot back
+PATIENCE_SECONDS = 2.0
+# nobody could be reached: let others have the slot, and the provider some peace
+NOTHING_WENT_OUT_SECONDS = 10.0
+RECORD_RETRY_SECONDS = 1.0
+NOTHING = WindowGrant(0, 0.0, None)
+UNFORESEEN = Outcome(Kind.UNKNOWN, reply="the worker failed in an unforeseen way; see its log")
+
+
+def send_batch(batch_id: int) -> int:
+    """Send what is left of a batch; how many positions were settled here. 0 when it was not ours to send."""
+    worker = runtime.get()
+    rng = random.Random()  # noqa: S311 - jitter, not a secret
+    taken = worker.run(_take(worker, batch_id, rng))
+    if taken is None:
+        return 0
+    try:
+        prepared = worker.prepared(taken.ref.campaign_id, taken.ref.variant)
+        route = routes.open_route(worker, taken.ref.campaign_id)
+    except Exception:
+        # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
+        worker.run(_give_back(worker, taken))
+        raise
+    sender = BatchSender(worker, taken, prepared, route, rng)
+    worker.run(sender.run())
+    return sender.settled_count
+
+
+async def _take(worker: runtime.Runtime, batch_id: int, rng: random.Random) -> lease.Lease | None:
+    if stop.is_stopping():
+        return None
+    connection = await worker.work_connection()
+    await replay_spool(connection, rng)
+    return await lease.take(connection, batch_id, rng)
+
+
+async def _give_back(worker: runtime.Runtime, taken: lease.Lease) -> None:
+    connection = await worker.work_connection()
+    await lease.release(connection, taken, settled=True, wait_seconds=NOTHING_WENT_OUT_SECONDS)
+
+
+async def replay_spool(connection: AsyncConnection, rng: random.Random) -> None:
+    """Record what an earlier worker of this machine had to leave in files."""
+    for path in spool.waiting():
+        ref, results = spool.read(path)
+        await record.settle_rows(connection, ref, results, rng)
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowDone:
+    """claimed: positions of the window. results: one for each, but for those that a retry found settled elsewhere."""
+
+    claimed: int
+    results: list[Result]
+
+
+class BatchSender:
+    """One batch on its way through this worker child."""
+
+    def __init__(
+        self, worker: runtime.Runtime, taken: lease.Lease, prepared: Prepared, route: PoolRoute, rng: random.Random
+    ) -> None:
+        self._worker = worker
+        self._lease = taken
+        self._ref = taken.ref
+        self._route = route
+        self._rng = rng
+        self._work = Assignment(taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared)
+        self._cursor = taken.cursor
+        self._outstanding = 0
+        self._running: set[asyncio.Task[WindowDone]] = set()
+        self._settled: list[Result] = []
+        self._lost = asyncio.Event()
+        # a first batch that nobody worked on before has no row in the ledger: the fast road is open
+        self._is_fresh = taken.ref.kind == "first" and taken.cursor == 0
+        self._may_claim = True
+        self._trusted = True
+        self._wait_seconds = 0.0
+        self._has_slept = False
+        self._clock = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+        self._window = window_size(prepared)
+        self.settled_count = 0
+
+    async def run(self) -> None:
+        """Claim, send and record until the batch is through, the worker stops, or the lease is lost."""
+        heartbeat = asyncio.create_task(lease.keep(self._lease, self._worker.pulse_connection, self._lost))
+        try:
+            while await self._step():
+                pass
+        finally:
+            heartbeat.cancel()
+            await asyncio.gather(heartbeat, return_exceptions=True)
+        await self._finish()
+
+    async def _step(self) -> bool:
+        """One turn: record what is settled together with the next claim, or wait for a window. False at the end."""
+        grant = await self._granted()
+        if grant.tokens or self._settled:
+            await self._record_and_claim(grant)
+            return True
+        if self._running:
+            done, self._running = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._take_results(task.result())
+            return True
+        return self._has_slept
+
+    def _take_results(self, done: WindowDone) -> None:
+        results = done.results
+        self._settled += results
+        self._note_settled(done.claimed - len(results))
+        if results and all(result.outcome.kind is Kind.NOT_ATTEMPTED for result in results):
+            self._may_claim = False
+            self._wait_seconds = max(self._wait_seconds, NOTHING_WENT_OUT_SECONDS)
+
+    # --- claim
+
+    def _room(self) -> int:
+        """How many positions the next window may have: by what is left, and by the bound on unknowns."""
+        if not self._may_claim or self._lost.is_set() or stop.is_stopping():
+            return 0
+        room = settings.CLAIMED_LIMIT - self._outstanding + len(self._settled)
+        want = min(self._window, self._lease.size - self._cursor, room)
+        # a window cut short by the bound would cost as much as a whole one: wait for more room
+        return want if want == self._window or want == self._lease.size - self._cursor else 0
+
+    async def _granted(self) -> WindowGrant:
+        """What may be claimed now and by which provider it goes; asked before the claim, so that no claim waits."""
+        self._has_slept = False
+        want = self._room()
+        if want <= 0:
+            return NOTHING
+        if self._route.is_empty:
+            logger.warning("campaign %s: no active provider in its pool", self._ref.campaign_id)
+            return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
+        try:
+            grant = await self._route.take(want)
+        except RedisError as error:
+            logger.warning("no throttle without Redis, nothing is claimed: %s", error)
+            return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
+        if not grant.tokens and grant.wait_seconds > PATIENCE_SECONDS:
+            return self._give_slot_back(grant.wait_seconds)
+        if not grant.tokens and not self._settled and not self._running:
+            await asyncio.sleep(grant.wait_seconds)
+            self._has_slept = True
+        return grant
+
+    def _give_slot_back(self, wait_seconds: float) -> WindowGrant:
+        self._may_claim = False
+        self._wait_seconds = max(self._wait_seconds, wait_seconds)
+        return NOTHING
+
+    # --- record, and the claim that rides with it
+
+    async def _record_and_claim(self, grant: WindowGrant) -> None:
+        results, self._settled = self._settled, []
+        started = boottime()
+        try:
+            claimed = await self._commit(grant.tokens, results)
+        except record.LeaseLost:
+            logger.warning("batch %s was taken over: nothing more is claimed", self._ref.batch_id)
+            self._lost.set()
+            await self._settle_surely(results)
+        except psycopg.errors.UniqueViolation:
+            self._is_fresh = False
+            await self._settle_surely(results)
+        except DatabaseAway as error:
+            # the COMMIT may have gone through: its claim is not read back, the take-over will mark it
+            logger.warning("batch %s: the database went away in a claim: %s", self._ref.batch_id, error)
+            self._trusted = self._may_claim = False
+            await self._settle_surely(results)
+        else:
+            used = self._after_claim(claimed, grant, started, len(results))
+            await self._give_places_back(grant.provider_id, grant.tokens - used)
+            return
+        await self._give_places_back(grant.provider_id, grant.tokens)
+        self._note_settled(len(results))
+
+    async def _commit(self, want: int, results: Sequence[Result]) -> record.Claimed:
+        connection = await self._worker.work_connection()
+        if self._is_fresh:
+            now = self._clock + timedelta(seconds=time.monotonic())
+            return await record.record_first_and_claim(
+                connection, self._ref, self._lease.token, self._cursor, want, results, now, self._rng
+            )
+        return await record.record_again_and_claim(
+            connection, self._ref, self._lease.token, self._cursor, want, results, self._rng
+        )
+
+    def _after_claim(self, claimed: record.Claimed, grant: WindowGrant, started: float, recorded: int) -> int:
+        """Start the window that was claimed; how many positions it has."""
+        if grant.tokens:
+            failpoints.hit("after_claim")
+        self._note_settled(recorded)
+        self._clock = claimed.now - timedelta(seconds=time.monotonic())
+        first, self._cursor = self._cursor, claimed.cursor
+        positions = self._lease.lead_ids[first : claimed.cursor]
+        if claimed.campaign_state == "paused":
+            self._may_claim = False
+        if positions:
+            self._outstanding += len(positions)
+            self._running.add(asyncio.create_task(self._send(positions, claimed.campaign_state, grant, started)))
+        return len(positions)
+
+    async def _give_places_back(self, provider_id: int | None, places: int) -> None:
+        try:
+            await self._route.give_back(provider_id, places)
+        except RedisError as error:
+            logger.warning("%s unused places of provider %s are lost to its rate: %s", places, provider_id, error)
+
+    def _note_settled(self, count: int) -> None:
+        self._outstanding -= count
+        self.settled_count += count
+
+    async def _settle_surely(self, results: Sequence[Result]) -> None:
+        """Record outcomes by the careful road, as long as it takes; a worker that must leave writes them to a file."""
+        while results:
+            try:
+                await record.settle_rows(await self._worker.work_connection(), self._ref, results, self._rng)
+                return
+            except DatabaseAway as error:
+                logger.warning("%s outcomes wait for the database: %s", len(results), error)
+            if stop.is_stopping():
+                spool.write(self._ref, results)
+                return
+            await asyncio.sleep(RECORD_RETRY_SECONDS * self._rng.uniform(0.5, 1.5))
+
+    # --- send
+
+    async def _send(
+        self, positions: list[int], campaign_state: str, grant: WindowGrant, claimed_at: float
+    ) -> WindowDone:
+        """Outcomes for the claimed positions, one each, whatever happens; no transaction is open."""
+        if campaign_state == "cancelled":
+            await self._give_places_back(grant.provider_id, len(positions))
+            return WindowDone(len(positions), [Result(lead_id, skip("cancelled")) for lead_id in positions])
+        began = time.monotonic()
+        try:
+            results = await self._send_positions(positions, grant, claimed_at)
+        except DatabaseAway as error:
+            # the leads could not be read, so nothing was rendered and nothing sent
+            logger.warning("batch %s: a window could not be read: %s", self._ref.batch_id, error)
+            results = [Result(lead_id, routes.not_attempted("the database was away")) for lead_id in positions]
+        except Exception:  # a fault of ours: what was sent before it cannot be told, so a person decides
+            logger.exception("batch %s: a window failed", self._ref.batch_id)
+            results = [Result(lead_id, UNFORESEEN) for lead_id in positions]
+        went_out = sum(result.provider_id is not None for result in results)
+        await self._give_places_back(grant.provider_id, len(positions) - went_out)
+        self._observe(results, time.monotonic() - began)
+        failpoints.hit("after_send")
+        return WindowDone(len(positions), results)
+
+    async def _send_positions(self, positions: list[int], grant: WindowGrant, claimed_at: float) -> list[Result]:
+        connection = await self._worker.read_connection()
+        if self._ref.kind == "first":
+            route = self._route.window(grant.provider_id)
+            return await send_window(connection, self._work, positions, route, claimed_at)
+        ordered = await sort_positions(connection, self._ref, positions)
+        results: list[Result] = []
+        for last_provider, lead_ids in ordered.by_last_provider.items():
+            route = self._route.window(grant.provider_id, avoid=[last_provider] if last_provider else [])
+            results += await send_window(connection, self._work, lead_ids, route, claimed_at)
+        return results
+
+    def _observe(self, results: Sequence[Result], seconds: float) -> None:
+        accepted = sum(result.outcome.kind is Kind.ACCEPTED for result in results)
+        if accepted:
+            metrics.observe_latency(seconds, accepted)
+            metrics.add("emails_sent_total", accepted, stream="marketing")
+
+    # --- the end
+
+    async def _finish(self) -> None:
+        """Give the batch back. What was claimed without an answer stays claimed: the take-over marks it."""
+        while True:
+            try:
+                await lease.release(
+                    await self._worker.work_connection(),
+                    self._lease,
+                    settled=self._trusted,
+                    wait_seconds=self._wait_seconds,
+                )
+                return
+            except DatabaseAway as error:
+                logger.warning("batch %s could not be given back yet: %s", self._ref.batch_id, error)
+            if stop.is_stopping():
+                return
+            await asyncio.sleep(RECORD_RETRY_SECONDS)
+
+
+def window_size(prepared: Prepared) -> int:
+    """Positions a window: WINDOW_SIZE, fewer where rendered messages are so large that a child would hold too much."""
+    windows = settings.CLAIMED_LIMIT // settings.WINDOW_SIZE
+    by_memory = settings.RENDERED_BYTES_LIMIT // max(1, windows * prepared.template.static_size)
+    return max(1, min(settings.WINDOW_SIZE, by_memory))

@@ -1,0 +1,99 @@
+"""The sweeper: publishes what is due. It is the only source of progress; every Celery message is just a hint."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from celery import current_app
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from campaigns.models import Campaign
+from delivery import enqueue, sql
+
+logger = logging.getLogger(__name__)
+
+# wake-ups that wait in the broker: a few for each slot, so that urgent work published later is near the head
+AHEAD = 4 * (os.cpu_count() or 2)
+# a launch that was published is given this long to begin before it is published again
+LAUNCH_REPEAT_SECONDS = 15
+
+
+def sweep() -> dict[str, int]:
+    """Publish due launches, batches and messages; what was published, by name. Harmless to run twice at once."""
+    return {
+        "launches": publish_launches(),
+        "batches": publish_batches(),
+        "messages": publish_messages(),
+        "cancelled": settle_cancelled(),
+    }
+
+
+def publish_launches() -> int:
+    """Wake launches of campaigns that are due, and of those whose launcher died."""
+    due = Q(state=Campaign.State.SCHEDULED, scheduled_at__lte=Now()) | Q(state=Campaign.State.LAUNCHING)
+    published = 0
+    for campaign_id in Campaign.objects.filter(due).order_by("-priority", "id").values_list("pk", flat=True):
+        if _is_first_call(f"launch:{campaign_id}", LAUNCH_REPEAT_SECONDS):
+            published += enqueue.launch_campaign(campaign_id)
+    return published
+
+
+def publish_batches() -> int:
+    """Fill the bulk queue up to AHEAD wake-ups, the most urgent batches first; how many were added.
+
+    The mark is committed before the wake-up is sent: a wake-up that is lost is repeated after a back-off.
+    """
+    room = AHEAD - queue_length("bulk")
+    if room <= 0:
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.PUBLISH_BATCHES, {"limit": room})
+        batch_ids = [row[0] for row in cursor.fetchall()]
+    return enqueue.send_batches(batch_ids)
+
+
+def publish_messages() -> int:
+    """Wake a transactional worker when messages are due, and settle those whose worker was lost."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.EXPIRE_MESSAGES)
+        cursor.execute(sql.DUE_MESSAGES)
+        waiting = cursor.fetchone()[0]
+    return enqueue.send_messages() if waiting else 0
+
+
+def settle_cancelled() -> int:
+    """Deferred e-mails of cancelled campaigns become skipped; how many campaigns had some."""
+    campaigns = Campaign.objects.filter(state=Campaign.State.CANCELLED, deferred__gt=0).values_list("pk", flat=True)
+    for campaign_id in campaigns:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.CANCEL_DEFERRED, {"campaign": campaign_id})
+    return len(campaigns)
+
+
+def queue_length(queue: str) -> int:
+    """Wake-ups that wait in the broker; 0 while it is away: publishing then fails by itself, and fast."""
+    try:
+        with current_app.connection_for_write() as broker:
+            return int(broker.default_channel.queue_declare(queue=queue, passive=True).message_count)
+    except (OperationalError, OSError, RedisError) as error:
+        logger.warning("the broker does not answer: %s", error)
+    except Exception as error:
+        # each transport has its own "no such queue": nobody has published to it yet
+        if type(error).__name__ not in {"ChannelError", "NotFound"}:
+            raise
+    return 0
+
+
+def _is_first_call(name: str, seconds: float) -> bool:
+    """False while somebody did the same within `seconds`. Without Redis it is always True: doubles are harmless."""
+    try:
+        return bool(cache.add(f"sweep:{name}", 1, timeout=seconds))
+    except RedisError as error:
+        logger.warning("no memory of earlier sweeps without Redis: %s", error)
+        return True

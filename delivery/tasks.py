@@ -1,0 +1,66 @@
+"""Delivery's tasks: ids only, one service each. Any of them may run twice at any moment."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from celery import shared_task
+from django.db.models import Max
+from django.db.utils import InterfaceError, OperationalError
+
+from campaigns.models import Campaign
+from delivery import collect, launch, message_sender, numbers, partitions, send, sweep
+
+
+@shared_task(name="delivery.send_batch", acks_late=False)
+def send_batch(batch_id: int) -> int:
+    """Send what is left of a batch, then wake the next ones. A second copy finds the lease taken and leaves."""
+    settled = send.send_batch(batch_id)
+    if settled:
+        sweep.publish_batches()
+    return settled
+
+
+@shared_task(name="delivery.send_messages", acks_late=False)
+def send_messages() -> int:
+    """Send due transactional messages. Each row is claimed by one worker; a second copy finds other rows or none."""
+    return message_sender.send_due()
+
+
+@shared_task(name="delivery.sweep")
+def sweep_due() -> dict[str, int]:
+    """Publish what is due. Two sweepers at once share the rows by SKIP LOCKED."""
+    return sweep.sweep()
+
+
+@shared_task(name="delivery.collect_retries")
+def collect_retries() -> int:
+    """Make retry batches of due rows. Two collectors at once share the rows by SKIP LOCKED."""
+    return collect.collect_retries()
+
+
+@shared_task(name="delivery.refresh_counters")
+def refresh_counters() -> int:
+    """Copy numbers to campaign rows. The last writer writes the same sums."""
+    return numbers.refresh_counters()
+
+
+@shared_task(name="delivery.ensure_partitions")
+def ensure_partitions() -> list[str]:
+    """Create partitions ahead. An advisory lock lets one creator at a time look and make."""
+    newest = Campaign.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    return partitions.ensure_ahead(newest_campaign_id=newest, today=dt.datetime.now(dt.UTC).date())
+
+
+@shared_task(
+    name="delivery.launch_campaign",
+    acks_late=True,
+    autoretry_for=(OperationalError, InterfaceError),
+    retry_backoff=2,
+    retry_backoff_max=30,
+    retry_jitter=True,
+    max_retries=5,
+)
+def launch_campaign(campaign_id: int) -> bool:
+    """Launch a due campaign. A second copy waits for the row lock and finds the state changed."""
+    return launch.launch_campaign(campaign_id=campaign_id)

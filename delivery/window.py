@@ -1,0 +1,195 @@
+"""One window: the claimed leads, read fresh, rendered, handed to SMTP; each ends in exactly one result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from campaigns.addresses import address_hash
+from delivery import sql
+from delivery.content import Prepared
+from delivery.database import AsyncConnection
+from delivery.engine.headers import list_unsubscribe
+from delivery.engine.message import MessageHead, RenderFailed
+from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.smtp import SmtpMessage, SmtpPool
+from delivery.engine.smtp.clock import boottime
+from delivery.tokens import door_urls, signer
+
+logger = logging.getLogger(__name__)
+
+# suppression and subscription are read at most this long before MAIL
+FRESH_SECONDS = 5.0
+NOT_SUBSCRIBED = {"unsubscribed": "unsubscribed", "bounced": "bounced before", "complained": "complained before"}
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one claimed position. address: only where the outcome suppresses it."""
+
+    lead_id: int
+    outcome: Outcome
+    provider_id: int | None = None
+    address_hash: bytes | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker knows of the batch it sends."""
+
+    campaign_id: int
+    list_id: int | None
+    attempt: int
+    prepared: Prepared
+
+
+class Route(Protocol):
+    """The way out of one window."""
+
+    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, SmtpPool] | None:
+        """A provider and its connections, another than those to avoid where there is one."""
+        ...
+
+
+@dataclass(slots=True)
+class Letter:
+    """One rendered message on its way."""
+
+    result: Result
+    message: SmtpMessage
+
+
+def skip(reason: str) -> Outcome:
+    return Outcome(Kind.SKIPPED, reply=reason)
+
+
+def ineligible(status: str, membership: str | None, suppression: str | None, *, has_list: bool) -> str:
+    """Why this lead may not be mailed now, "" when it may."""
+    if status != "subscribed":
+        return NOT_SUBSCRIBED.get(status, status)
+    if suppression:
+        return f"suppressed: {suppression}"
+    if has_list and membership != "subscribed":
+        return "unsubscribed from the list" if membership else "no longer on the list"
+    return ""
+
+
+async def send_window(
+    connection: AsyncConnection, work: Assignment, lead_ids: Sequence[int], route: Route, claimed_at: float
+) -> list[Result]:
+    """Send to the claimed leads; one result for each, whatever happens.
+
+    claimed_at: CLOCK_BOOTTIME seconds of the claim. No message starts later than CLAIM_TO_SEND_SECONDS after it; one
+    that waited longer than FRESH_SECONDS for its connection is read and rendered anew before it is tried again.
+    """
+    until = claimed_at + settings.CLAIM_TO_SEND_SECONDS
+    results: dict[int, Result] = {lead_id: Result(lead_id, skip("erased")) for lead_id in lead_ids}
+    waiting = list(lead_ids)
+    while waiting:
+        fresh_until = min(until, boottime() + FRESH_SECONDS)
+        letters = await _write_letters(connection, work, waiting, results, fresh_until)
+        await _hand_over(letters, route)
+        late = [letter for letter in letters if letter.result.outcome.kind is Kind.NOT_ATTEMPTED]
+        waiting = [letter.result.lead_id for letter in late if letter.result.outcome.rule == "late"]
+        if boottime() >= until:
+            break
+    return [results[lead_id] for lead_id in lead_ids]
+
+
+async def _write_letters(
+    connection: AsyncConnection,
+    work: Assignment,
+    lead_ids: Sequence[int],
+    results: dict[int, Result],
+    deadline: float,
+) -> list[Letter]:
+    """Read the leads as they are now and render those that may be mailed; the others get their reason."""
+    parameters = {"campaign": work.campaign_id, "list": work.list_id, "leads": list(lead_ids)}
+    rows = await (await connection.execute(sql.WINDOW_LEADS, parameters)).fetchall()
+    date = datetime.now(UTC)
+    letters: list[Letter] = []
+    for row in rows:
+        result = results[row[0]] = Result(row[0], skip("erased"))
+        reason = ineligible(row[8], row[9], row[10], has_list=work.list_id is not None)
+        if reason:
+            result.outcome = skip(reason)
+            continue
+        try:
+            message = _render(work, row, date, deadline)
+        except RenderFailed as error:
+            result.outcome = Outcome(Kind.RENDER_ERROR, reply=str(error))
+            continue
+        result.address_hash, result.address = address_hash(row[1]), row[1]
+        letters.append(Letter(result, message))
+    return letters
+
+
+def _render(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: float) -> SmtpMessage:
+    lead_id, email, first_name, last_name, language, time_zone, attributes, tags = row[:8]
+    tokens = signer().sign_all("campaign", work.campaign_id, lead_id)
+    context: dict[str, Any] = {
+        "lead": {
+            "id": lead_id,
+            "email": email,
+            "first_name": first_name,
+            "last_name": last_name,
+            "language": language,
+            "time_zone": time_zone,
+            "attributes": attributes,
+            "tags": tags,
+        },
+        "campaign": work.prepared.campaign,
+        **door_urls(tokens),
+    }
+    if row[11] is not None:
+        context["feed"] = row[11]
+    head = MessageHead(
+        to_address=email,
+        to_name=f"{first_name} {last_name}".strip(),
+        message_id=f"{work.campaign_id:x}.{lead_id:x}.{work.attempt}@{work.prepared.message_domain}",
+        date=date,
+        headers=(("List-Unsubscribe", unsubscribe_header(context["unsubscribe_url"], tokens.unsubscribe)),),
+    )
+    rendered = work.prepared.template.render(context, head)
+    return SmtpMessage(return_path(tokens.bounce, work.prepared.sender), email, rendered.data, deadline)
+
+
+def unsubscribe_header(url: str, token: str) -> str:
+    """One web address for one-click, and a mailto where bounces come to us."""
+    mailto = f"unsubscribe@{settings.BOUNCE_DOMAIN}?subject={token}" if settings.BOUNCE_DOMAIN else ""
+    return list_unsubscribe(url, mailto)
+
+
+def return_path(bounce_token: str, sender: str) -> str:
+    """The envelope sender: the token tells which message came back, where we receive bounces at all."""
+    return f"b+{bounce_token}@{settings.BOUNCE_DOMAIN}" if settings.BOUNCE_DOMAIN else sender
+
+
+def _may_go_elsewhere(outcome: Outcome) -> bool:
+    """Not attempted, and not because its time was over: that one is read and rendered anew first."""
+    return outcome.kind is Kind.NOT_ATTEMPTED and outcome.rule != "late"
+
+
+async def _hand_over(letters: list[Letter], route: Route) -> None:
+    """Send the letters by the first way out, and what it did not attempt once more by another one."""
+    tried: list[int] = []
+    left = letters
+    while left:
+        way = await route.choose(avoid=tried)
+        if way is None or way[0] in tried:
+            for letter in left:
+                if not tried:
+                    letter.result.outcome = Outcome(Kind.NOT_ATTEMPTED, reply="no active provider in the pool")
+            return
+        provider_id, pool = way
+        tried.append(provider_id)
+        outcomes = await pool.send_window([letter.message for letter in left])
+        for letter, outcome in zip(left, outcomes, strict=True):
+            letter.result.outcome, letter.result.provider_id = outcome, provider_id
+        left = [letter for letter in left if _may_go_elsewhere(letter.result.outcome)]
