@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from campaigns.services.audience import audience_sql
 from django.conf import settings
@@ -84,12 +85,10 @@ def compile_campaign(campaign: Campaign) -> CompiledContent:
 def freeze_audience(campaign: Campaign) -> int:
     """Write the audience as batches; how many batches. Runs inside the launch's transaction, memory stays flat."""
     select, parameters = audience_sql(campaign)
+    values: list[Any] = [campaign.pk, campaign.priority, settings.BATCH_SIZE, *parameters]
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.FREEZE_AUDIENCE.format(audience=select),
-            [campaign.pk, campaign.priority, settings.BATCH_SIZE, *parameters],
-        )
-        return cursor.rowcount
+        cursor.execute(sql.FREEZE_AUDIENCE.format(audience=select), values)
+        return int(cursor.rowcount)
 
 
 def has_work(campaign_id: int) -> bool:

@@ -106,7 +106,7 @@ async def _send_and_record(
 async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed]) -> None:
     keys = {row.id: [digest(row.to_address), digest(domain_of(row.to_address))] for row in rows}
     parameters = {"digests": [key for pair in keys.values() for key in pair]}
-    found = dict(await (await connection.execute(sql.MESSAGE_SUPPRESSIONS, parameters)).fetchall())
+    found: dict[str, str] = dict(await (await connection.execute(sql.MESSAGE_SUPPRESSIONS, parameters)).fetchall())
     for row in rows:
         reason = next((found[key.hex()] for key in keys[row.id] if key.hex() in found), None)
         if reason:

@@ -58,7 +58,7 @@ def accept(draft: Draft) -> int:
     Raises AddressInvalid for a recipient or sender that cannot be.
     """
     sender = parse_mailbox(draft.sender or settings.DEFAULT_FROM_EMAIL)
-    parameters = {
+    parameters: dict[str, Any] = {
         "to_address": addresses.normalise(draft.to),
         "to_name": draft.to_name,
         "sender": sender.address,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from bench.sink import Options, Sink
 from django.db import connection
 
+from bench.sink import Options, Sink
 from campaigns.models import Campaign, Lead, ListMembership, MailingList
 from delivery import runtime
 from delivery.providers import add_provider

@@ -7,9 +7,9 @@ import email.policy
 import uuid
 from collections.abc import Callable
 
-from bench.sink import Rule, Sink
 from django.db import connection
 
+from bench.sink import Rule, Sink
 from campaigns.models import Campaign, Lead, ListMembership, Suppression
 from delivery import launch, numbers, send
 from delivery.models import Batch, Email
