@@ -54,7 +54,7 @@ def positive_number(name: str, default: float) -> float:
 
 def origin(name: str, default: str) -> str:
     """A URL of scheme and host without a trailing slash. Raises ImproperlyConfigured that names the variable."""
-    value = os.environ.get(name, default).rstrip("/")
+    value = (os.environ.get(name) or default).rstrip("/")
     if not value.startswith(("http://", "https://")):
         raise ImproperlyConfigured(f"{name}={value!r} must begin with http:// or https://.")
     return value
