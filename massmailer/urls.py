@@ -7,12 +7,15 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from massmailer.dashboard import running_view
 from massmailer.flower import open_flower
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/flower/", open_flower, name="flower"),
     *([path("admin/sandbox/", include("massmailer.sandbox.urls"))] if settings.SANDBOX_ENABLED else []),
+    path("admin/running/", admin.site.admin_view(running_view), name="running_campaigns"),
+    path("admin/", include("delivery.admin.urls")),
     path("admin/", admin.site.urls),
     path("", include("tracking.urls")),
 ]

@@ -1,0 +1,19 @@
+"""The marketers' pages of the admin site."""
+
+from campaigns.admin.campaign import CampaignAdmin
+from campaigns.admin.lead import LeadAdmin
+from campaigns.admin.lead_import import LeadImportAdmin
+from campaigns.admin.mailing_list import MailingListAdmin
+from campaigns.admin.segment import SegmentAdmin
+from campaigns.admin.suppression import SuppressionAdmin
+from campaigns.admin.template import TemplateAdmin
+
+__all__ = [
+    "CampaignAdmin",
+    "LeadAdmin",
+    "LeadImportAdmin",
+    "MailingListAdmin",
+    "SegmentAdmin",
+    "SuppressionAdmin",
+    "TemplateAdmin",
+]

@@ -1,0 +1,36 @@
+"""Numbers and times as people read them."""
+
+from __future__ import annotations
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def grouped(value: object) -> str:
+    """1234567 as 1,234,567; an empty text for what is no number."""
+    return f"{value:,}" if isinstance(value, int) else ""
+
+
+@register.filter
+def duration(seconds: object) -> str:
+    """Seconds as "45 s", "12 min" or "3 h 05 min"."""
+    if not isinstance(seconds, int | float):
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+@register.filter
+def file_size(value: object) -> str:
+    """Bytes as "812 B", "1.2 MB"."""
+    if not isinstance(value, int | float):
+        return ""
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return ""

@@ -1,0 +1,28 @@
+"""The operators' pages of the admin site, and what delivery adds to the marketers' pages."""
+
+from campaigns.admin import registry
+from delivery.admin.emails import lead_section
+from delivery.admin.pool import PoolAdmin
+from delivery.admin.provider import ProviderAdmin
+
+registry.register_campaign_button(
+    registry.CampaignButton(
+        title="E-mails",
+        icon="mail",
+        url_name="delivery_campaign_emails",
+        permission="delivery.view_email",
+        dialog=False,
+        states=("sending", "paused", "sent", "cancelled"),
+    )
+)
+registry.register_campaign_button(
+    registry.CampaignButton(
+        title="Test send",
+        icon="forward_to_inbox",
+        url_name="delivery_test_send",
+        permission="campaigns.change_campaign",
+    )
+)
+registry.register_lead_section(lead_section)
+
+__all__ = ["PoolAdmin", "ProviderAdmin"]

@@ -1,0 +1,82 @@
+// What the admin needs beyond htmx and Alpine: dialogs for the keyboard, templates copied into a draft.
+"use strict";
+
+(() => {
+  const FOCUSABLE = "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), select, textarea, [tabindex='0']";
+  let opener = null;
+
+  const modal = () => document.getElementById("modal-content");
+  const isOpen = () => Boolean(modal()?.querySelector("#dialog") && modal().offsetParent !== null);
+  const stops = () => [...modal().querySelectorAll(FOCUSABLE)].filter((node) => node.offsetParent !== null);
+
+  // a dialog gets the focus: the first field, else the button that does it; Escape gives it back to who opened it
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target?.id !== "modal-content") return;
+    opener = event.detail.requestConfig?.elt ?? null;
+    const wait = (left) => {
+      if (!isOpen()) return left && requestAnimationFrame(() => wait(left - 1));
+      const field = modal().querySelector("#dialog-form :is(input:not([type=hidden]), select, textarea)");
+      (field ?? modal().querySelector("[data-dialog-submit]") ?? stops()[0])?.focus();
+    };
+    wait(60);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && isOpen()) return opener?.focus();
+    if (event.key !== "Tab" || !isOpen()) return;
+    const nodes = stops();
+    const edge = event.shiftKey ? nodes[0] : nodes[nodes.length - 1];
+    if (document.activeElement === edge || !modal().contains(document.activeElement)) {
+      event.preventDefault();
+      (event.shiftKey ? nodes[nodes.length - 1] : nodes[0])?.focus();
+    }
+  });
+
+  // things that react to a click but that no keyboard reaches: made buttons
+  const reach = () => {
+    for (const node of document.querySelectorAll("#main [x-on\\:click], #nav-sidebar-inner [x-on\\:click]")) {
+      if (node.matches("a[href], button, input, select, textarea, [tabindex], tr, td") || node.querySelector("a, button, input")) continue;
+      node.tabIndex = 0;
+      node.setAttribute("role", "button");
+      node.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        node.click();
+      });
+      const icon = node.matches(".material-symbols-outlined") ? node.textContent.trim() : "";
+      if (icon === "dock_to_right") node.setAttribute("aria-label", "Show or hide the menu");
+      if (icon === "close") node.setAttribute("aria-label", "Close the menu");
+    }
+  };
+
+  // the state of a campaign changed under the page: other buttons are due, but never under an open dialog
+  document.addEventListener("mm-reload", () => {
+    const reload = () => (isOpen() ? setTimeout(reload, 1000) : window.location.reload());
+    reload();
+  });
+
+  // a chosen template is copied into the draft; what was written is not lost without asking
+  const fields = ["subject", "preheader", "body_format", "body", "text"];
+  const fieldOf = (name) => document.getElementById(`id_${name}`);
+  const copyTemplate = async (select) => {
+    if (!select.value) return;
+    const address = select.dataset.copiesTemplate.replace("/0/", `/${select.value}/`);
+    const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const content = await answer.json();
+    const written = ["subject", "body"].some((name) => fieldOf(name)?.value.trim() && fieldOf(name).value !== content[name]);
+    if (written && !window.confirm("Replace the subject and body that are written here by those of the template?")) return;
+    for (const name of fields) if (fieldOf(name)) fieldOf(name).value = content[name];
+  };
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("select[data-copies-template]")) copyTemplate(event.target);
+  });
+
+  // filters of our own pages apply at once; without scripts their button does it
+  document.addEventListener("change", (event) => {
+    if (event.target.matches?.("select[data-submits]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("DOMContentLoaded", reach);
+})();
