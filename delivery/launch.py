@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from campaigns.services.audience import audience_sql
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from campaigns.content import CompiledContent, ContentInvalid, ContentSource, compile_content
 from campaigns.models import Campaign
+from campaigns.services.audience import audience_sql
 from delivery import numbers, partitions, sql
 from delivery.models import Adjustment, Batch, FrozenContent, Link
 

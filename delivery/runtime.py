@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -26,6 +27,28 @@ T = TypeVar("T")
 PREPARED_KEPT = 16
 
 
+class Line:
+    """One database connection that is opened when it is needed and again when it was lost."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._connection: AsyncConnection | None = None
+        # windows run side by side: without it each of them would open a connection of its own
+        self._opening = asyncio.Lock()
+
+    async def get(self) -> AsyncConnection:
+        """An open connection. Raises psycopg.OperationalError while PostgreSQL is away."""
+        async with self._opening:
+            if self._connection is None or self._connection.closed:
+                self._connection = await connect(application_name=self._name)
+            return self._connection
+
+    async def close(self) -> None:
+        """Hang up, if there is anything to hang up."""
+        if self._connection is not None:
+            await self._connection.close()
+
+
 class Runtime:
     """One for each worker child, made at its first task, never before the fork.
 
@@ -36,9 +59,9 @@ class Runtime:
         self.loop = uvloop.new_event_loop()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.redis = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
-        self._work: AsyncConnection | None = None
-        self._read: AsyncConnection | None = None
-        self._pulse: AsyncConnection | None = None
+        self._work = Line(f"massmailer send {self.name}")
+        self._read = Line(f"massmailer read {self.name}")
+        self._pulse = Line(f"massmailer heartbeat {self.name}")
         self._pools: dict[int, tuple[Any, SmtpPool]] = {}
         self.prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
 
@@ -48,21 +71,15 @@ class Runtime:
 
     async def work_connection(self) -> AsyncConnection:
         """The connection of claims and records. Raises psycopg.OperationalError while PostgreSQL is away."""
-        if self._work is None or self._work.closed or self._work.broken:
-            self._work = await connect(application_name=f"massmailer send {self.name}")
-        return self._work
+        return await self._work.get()
 
     async def read_connection(self) -> AsyncConnection:
         """The connection of the windows: they read while a claim is under way on the other one."""
-        if self._read is None or self._read.closed or self._read.broken:
-            self._read = await connect(application_name=f"massmailer read {self.name}")
-        return self._read
+        return await self._read.get()
 
     async def pulse_connection(self) -> AsyncConnection:
         """The connection of the heartbeat, so that it never waits behind a window."""
-        if self._pulse is None or self._pulse.closed or self._pulse.broken:
-            self._pulse = await connect(application_name=f"massmailer heartbeat {self.name}")
-        return self._pulse
+        return await self._pulse.get()
 
     def _prepare(self, campaign_id: int, variant: int) -> Prepared:
         return prepare(campaign_id, variant)
@@ -83,9 +100,8 @@ class Runtime:
         """Say QUIT and hang up."""
         for _, pool in self._pools.values():
             await pool.close()
-        for connection in (self._work, self._read, self._pulse):
-            if connection is not None:
-                await connection.close()
+        for line in (self._work, self._read, self._pulse):
+            await line.close()
         await self.redis.aclose()
 
 

@@ -1,0 +1,129 @@
+"""Transactional mail from acceptance to its outcome."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Callable
+
+import pytest
+from bench.sink import Rule, Sink
+from django.db import connection
+
+from campaigns.addresses import AddressInvalid, digest
+from campaigns.content import ContentInvalid
+from campaigns.models import Campaign, Suppression
+from delivery import message_sender, sweep
+from delivery.models import Message
+from delivery.providers import add_provider
+from delivery.transactional import queue_message, queue_test
+
+pytestmark = pytest.mark.usefixtures("worker")
+HTML = "<p>Your order {{ data.number }} is on its way, {{ data.name }}.</p>"
+
+
+@pytest.fixture(autouse=True)
+def provider(worker: object, sink: Sink) -> None:
+    add_provider(name="Sink", url=f"smtp://127.0.0.1:{sink.port}")
+
+
+def order(**options: object) -> int:
+    return queue_message(
+        to="Ada@Example.com", subject="Order {{ data.number }}", html=HTML, data={"number": 7, "name": "Ada"}, **options
+    )
+
+
+def test_an_order_confirmation_arrives(sink: Sink) -> None:
+    message_id = order(sender="Shop <shop@shop.example>")
+    assert message_sender.send_due() == 1
+    message = Message.objects.get(id=message_id)
+    assert (message.status, message.tries, message.code) == ("sent", 1, 250)
+    (received,) = sink.messages()
+    parsed = email.message_from_bytes(received.content, policy=email.policy.default)
+    assert parsed["To"] == "ada@example.com"
+    assert parsed["From"] == "Shop <shop@shop.example>"
+    assert parsed["Subject"] == "Order 7"
+    assert "Your order 7 is on its way, Ada." in parsed.get_body(("html",)).get_content()
+    assert parsed["List-Unsubscribe"] is None
+
+
+def test_a_hundred_and_twenty_are_drained_by_one_wake_up(sink: Sink) -> None:
+    for _ in range(120):
+        order()
+    assert message_sender.send_due() == 120
+    assert len(sink.accepted()) == 120
+    assert message_sender.send_due() == 0
+
+
+def test_a_temporary_failure_is_tried_again_when_due(sink: Sink) -> None:
+    sink.behave([Rule("RCPT", text="451 4.3.0 later")])
+    message_id = order()
+    message_sender.send_due()
+    assert Message.objects.get(id=message_id).status == "deferred"
+    sink.behave([])
+    assert message_sender.send_due() == 0
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE delivery_message SET due_at = now()")
+    message_sender.send_due()
+    assert Message.objects.get(id=message_id).status == "sent"
+
+
+def test_no_reply_after_the_dot_is_unknown_and_never_sent_again(sink: Sink) -> None:
+    sink.behave([Rule("DOT", action="close")])
+    message_id = order()
+    message_sender.send_due()
+    assert Message.objects.get(id=message_id).status == "unknown"
+    assert message_sender.send_due() == 0
+
+
+@pytest.mark.parametrize(("at_least_once", "status"), [(False, "unknown"), (True, "deferred")])
+def test_a_lost_worker_leaves_unknown_unless_at_least_once(at_least_once: bool, status: str) -> None:
+    message_id = order(at_least_once=at_least_once)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE delivery_message SET status = 'sending', lease_until = now() - interval '1 second'")
+    sweep.publish_messages()
+    assert Message.objects.get(id=message_id).status == status
+
+
+def test_at_least_once_keeps_its_message_id(sink: Sink) -> None:
+    order(at_least_once=True)
+    for _ in range(2):
+        message_sender.send_due()
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE delivery_message SET status = 'sending', lease_until = now() - interval '1 second'")
+        sweep.publish_messages()
+    identifiers = {message_id for _, message_id in sink.accepted()}
+    assert len(sink.accepted()) == 2
+    assert len(identifiers) == 1
+
+
+def test_a_suppressed_address_is_skipped_but_an_unsubscribe_is_not_a_reason(sink: Sink) -> None:
+    Suppression.objects.create(kind="address", digest=digest("ada@example.com"), reason="unsubscribe")
+    assert order()
+    message_sender.send_due()
+    assert len(sink.accepted()) == 1
+    Suppression.objects.update(reason="hard_bounce")
+    message_id = order()
+    message_sender.send_due()
+    message = Message.objects.get(id=message_id)
+    assert (message.status, message.reply) == ("skipped", "suppressed: hard_bounce")
+
+
+def test_bad_input_is_refused_before_anything_is_stored() -> None:
+    with pytest.raises(AddressInvalid):
+        queue_message(to="not an address", subject="x", html="<p>x</p>")
+    with pytest.raises(ContentInvalid, match="line 1"):
+        queue_message(to="a@example.com", subject="x", html="<p>{{ dta.name }}</p>")
+    with pytest.raises(AddressInvalid):
+        queue_message(to="a@example.com\r\nBcc: b@example.com", subject="x", html="<p>x</p>")
+    assert not Message.objects.exists()
+
+
+def test_a_test_mail_shows_a_campaign_with_a_leads_values(make_campaign: Callable[..., Campaign], sink: Sink) -> None:
+    campaign = make_campaign(leads=1)
+    queue_test(campaign_id=campaign.pk, to="marketer@example.com")
+    message_sender.send_due()
+    (received,) = sink.messages()
+    parsed = email.message_from_bytes(received.content, policy=email.policy.default)
+    assert parsed["Subject"] == "[Test] News for Ada0"
+    assert "Dear Ada0 of Zürich" in parsed.get_body(("html",)).get_content()
