@@ -17,9 +17,9 @@ def check_balance(source: str) -> None:
     """Raise LiquidInvalid at the first tag that is unknown, unclosed, closed twice or out of place."""
     open_blocks: list[Construct] = []
     for construct in scan(source):
-        if construct.kind == "open":
-            closing = "}}" if construct.text == "{{" else "%}"
-            raise LiquidInvalid(f'"{construct.text}" is never closed: add "{closing}"', source, construct.start)
+        if construct.kind == "open" or (construct.kind in ("output", "tag") and _swallows(construct.text)):
+            opening, closing = construct.text[:2], "}}" if construct.text.startswith("{{") else "%}"
+            raise LiquidInvalid(f'"{opening}" is never closed: add "{closing}"', source, construct.start)
         if construct.kind == "tag":
             _check_tag(construct, open_blocks, source)
         elif construct.kind == "comment" and not construct.text.rstrip("-%} ").endswith("endcomment"):
@@ -27,6 +27,11 @@ def check_balance(source: str) -> None:
     if open_blocks:
         name = open_blocks[-1].name
         _fail(f"the tag {{% {name} %}} is never closed: add {{% end{name} %}}", open_blocks[-1], source)
+
+
+def _swallows(text: str) -> bool:
+    """True when another construct begins inside: the end that was found is not this one's."""
+    return "{{" in text[2:] or "{%" in text[2:]
 
 
 def _check_tag(tag: Construct, open_blocks: list[Construct], source: str) -> None:

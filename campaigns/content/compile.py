@@ -9,10 +9,10 @@ from html import escape
 
 from campaigns.content.errors import LiquidInvalid
 from campaigns.content.inline import InlineFailed, inline_css
-from campaigns.content.links import LinkTable, check_links, track_html, track_text
+from campaigns.content.links import LinkTable, check_links, comment_spans, track_html, track_text
 from campaigns.content.liquid import parse_template
 from campaigns.content.merge_tags import UNSUBSCRIBE, ContentKind, check_usage
-from campaigns.content.mjml import MjmlInvalid, check_mjml, compile_mjml, inlines_css, outside_icons
+from campaigns.content.mjml import MjmlInvalid, check_mjml, compile_mjml, outside_icons, rules_to_inline
 from campaigns.content.plain import plain_text
 from campaigns.content.problems import ContentInvalid, Part, Problem, place
 from campaigns.content.scan import Shield
@@ -131,12 +131,14 @@ def _check_part(text: str, part: Part, options: Options) -> Iterator[Problem]:
         return
     yield from check_usage(found, part, text, options.kind, options.attributes)
     if options.kind == "campaign" and part in ("body", "text") and text.strip():
-        yield from _check_unsubscribe(found, part)
+        yield from _check_unsubscribe(found, part, text)
 
 
-def _check_unsubscribe(found: Usage, part: Part) -> Iterator[Problem]:
-    if any(name.segments[0] == UNSUBSCRIBE for name in found.names):
-        return
+def _check_unsubscribe(found: Usage, part: Part, source: str) -> Iterator[Problem]:
+    comments = comment_spans(source) if part == "body" else []
+    for name in found.names:
+        if name.segments[0] == UNSUBSCRIBE and not any(start <= name.index < end for start, end in comments):
+            return
     if part == "body":
         message = 'missing unsubscribe link: add {{ unsubscribe_url }}, for example <a href="{{ unsubscribe_url }}">'
         yield Problem("error", "missing-unsubscribe", f"{message}Unsubscribe</a>", part)
@@ -172,16 +174,15 @@ def _document(source: ContentSource, options: Options, problems: list[Problem]) 
         if outside_icons(document):
             message = "an accordion or carousel shows pictures from an outside host: set its icon addresses"
             problems.append(Problem("warning", "outside-image", message, "body"))
-        if not inlines_css(source.body):
-            return document
-    else:
-        document = source.body if re.search(r"<html\b", source.body, re.I) else _SKELETON.format(body=source.body)
-    return _apply_styles(document, problems)
+        rules = rules_to_inline(source.body)
+        return _apply_styles(document, rules, problems) if rules.strip() else document
+    document = source.body if re.search(r"<html\b", source.body, re.I) else _SKELETON.format(body=source.body)
+    return _apply_styles(document, "", problems)
 
 
-def _apply_styles(document: str, problems: list[Problem]) -> str:
+def _apply_styles(document: str, rules: str, problems: list[Problem]) -> str:
     try:
-        styled, skipped = inline_css(document)
+        styled, skipped = inline_css(document, rules)
     except InlineFailed as error:
         message = f"the style sheets could not be read, and many mail programs ignore them: {error}"
         problems.append(Problem("warning", "css-not-inlined", message, "body"))

@@ -12,9 +12,6 @@ from css_inline import CSSInliner, InlineError
 
 from campaigns.content.scan import Shield
 
-# Remote sheets are never fetched: the address is the user's, the request would come from inside our network.
-_INLINER = CSSInliner(keep_style_tags=True, keep_at_rules=True, keep_link_tags=True, load_remote_stylesheets=False)
-
 _HAS_STYLE = re.compile(r"<style\b", re.I)
 _ATTRIBUTES = r"(?P<attributes>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)"
 _START_TAG = re.compile(
@@ -29,18 +26,20 @@ class InlineFailed(ValueError):
     """The style sheets could not be read; send the document as it is and say so."""
 
 
-def inline_css(document: str) -> tuple[str, list[str]]:
+def inline_css(document: str, css: str = "") -> tuple[str, list[str]]:
     """`document` with the rules of its `<style>` blocks in the style attributes; everything else stays as it was.
 
+    css: rules to copy in place of those of the `<style>` blocks.
     Also returns the start tags that were left alone because `{% … %}` stands among their attributes or in their style.
     A document without style sheets comes back unchanged. Raises InlineFailed.
     """
-    if not _HAS_STYLE.search(document):
+    if not css and not _HAS_STYLE.search(document):
         return document, []
-    shield = Shield(document)
+    shield = Shield(document + css)
     hidden = shield.hide_all(document)
+    inliner = _inliner(shield.hide_all(css))
     marker = shield.hide("")
-    styles = _styles(_mark(hidden, marker), marker)
+    styles = _styles(inliner, _mark(hidden, marker, shield), marker)
     skipped: list[str] = []
     pieces, position = [], 0
     for number, tag in enumerate(_START_TAG.finditer(hidden)):
@@ -55,7 +54,12 @@ def inline_css(document: str) -> tuple[str, list[str]]:
     return shield.restore("".join([*pieces, hidden[position:]])), skipped
 
 
-def _mark(hidden: str, marker: str) -> str:
+def _inliner(rules: str) -> CSSInliner:
+    """Remote sheets are never fetched: the address is the user's, the request would come from inside our network."""
+    return CSSInliner(inline_style_tags=not rules, extra_css=rules or None, load_remote_stylesheets=False)
+
+
+def _mark(hidden: str, marker: str, shield: Shield) -> str:
     """`hidden` with a number on every start tag. Words in tables may be moved about: only styles are read back."""
     counter = iter(range(len(hidden)))
 
@@ -63,15 +67,22 @@ def _mark(hidden: str, marker: str) -> str:
         count = next(counter)
         if not match["name"]:
             return match[0]
-        return f'<{match["name"]} {marker}="{count}"{match["attributes"]}>'
+        return f'<{match["name"]} {marker}="{count}"{_set_apart(match["attributes"], shield)}>'
 
     return _START_TAG.sub(number, hidden)
 
 
-def _styles(marked: str, marker: str) -> dict[str, str]:
+def _set_apart(attributes: str, shield: Shield) -> str:
+    """Spaces around words among the attributes, so that `{% if x %}class="a"` has a class for the inliner."""
+    pieces = re.split(rf"({_QUOTED.pattern})", attributes)
+    pieces[::2] = [shield.pattern.sub(r" \g<0> ", piece) for piece in pieces[::2]]
+    return "".join(pieces)
+
+
+def _styles(inliner: CSSInliner, marked: str, marker: str) -> dict[str, str]:
     """What the inliner gives each numbered element; elements without a style attribute are left out."""
     try:
-        inlined = _INLINER.inline(marked)
+        inlined = inliner.inline(marked)
     except InlineError as error:
         raise InlineFailed(str(error)) from error
     styles: dict[str, str] = {}

@@ -132,6 +132,11 @@ def check_links(source: str, part: Part) -> Iterator[Problem]:
             yield from _check_url(source[begin:end], part, source, begin)
 
 
+def comment_spans(source: str) -> list[tuple[int, int]]:
+    """Where the HTML comments that no mail program shows begin and end."""
+    return [match.span() for match in re.finditer(_COMMENT, blank(source, "x"), re.S)]
+
+
 def _mask(match: re.Match[str]) -> str:
     return "\x01" * len(match[0])
 

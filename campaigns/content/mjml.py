@@ -14,7 +14,7 @@ from campaigns.content.mjml_check import ENDING_TAGS, check_mjml
 from campaigns.content.problems import Problem, problem_at
 from campaigns.content.scan import Shield, blank
 
-__all__ = ["MjmlInvalid", "check_mjml", "compile_mjml", "inlines_css"]
+__all__ = ["MjmlInvalid", "check_mjml", "compile_mjml", "outside_icons", "rules_to_inline"]
 
 _CONTENT = re.compile(
     rf"<(?P<tag>{'|'.join(ENDING_TAGS)})(?=[\s>])(?:[^>\"']|\"[^\"]*\"|'[^']*')*(?<!/)>(?P<inner>.*?)</(?P=tag)\s*>",
@@ -22,7 +22,7 @@ _CONTENT = re.compile(
 )
 _TAG = re.compile(r"<[a-zA-Z/](?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
 _POSITION = re.compile(r" at position (\d+):\d+$")
-_INLINE_STYLE = re.compile(r"<mj-style\b[^>]*\binline\s*=\s*[\"']inline[\"'][^>]*>", re.S)
+_INLINE_STYLE = re.compile(r"<mj-style\b[^>]*\binline\s*=\s*[\"']inline[\"'][^>]*>(.*?)</mj-style\s*>", re.S)
 _OUTSIDE_ICONS = "https://i.imgur.com/"
 
 
@@ -34,9 +34,9 @@ class MjmlInvalid(ValueError):
         super().__init__(str(problem))
 
 
-def inlines_css(source: str) -> bool:
-    """True when the document asks, with `<mj-style inline="inline">`, for rules to be copied into elements."""
-    return bool(_INLINE_STYLE.search(source))
+def rules_to_inline(source: str) -> str:
+    """The rules that the document asks, with `<mj-style inline="inline">`, to be copied into its elements."""
+    return "\n".join(_INLINE_STYLE.findall(source))
 
 
 def compile_mjml(source: str, *, icon_origin: str = "") -> str:
@@ -47,7 +47,7 @@ def compile_mjml(source: str, *, icon_origin: str = "") -> str:
     Raises MjmlInvalid with the place in `source`.
     """
     shield = Shield(source)
-    skeleton = _skeleton(source, shield)
+    skeleton = _skeleton(_INLINE_STYLE.sub(_same_lines, source), shield)
     try:
         html = mjml2html(skeleton, fonts={}, social_icon_origin=icon_origin or None)
     except ValueError as error:
@@ -59,6 +59,12 @@ def compile_mjml(source: str, *, icon_origin: str = "") -> str:
 def outside_icons(html: str) -> bool:
     """True when the compiler put in pictures from an outside host (accordions and carousels have them by default)."""
     return _OUTSIDE_ICONS in html
+
+
+def _same_lines(match: re.Match[str]) -> str:
+    """A comment of the same length in place of what is taken out: the compiler's positions stay true."""
+    blanked = re.sub(r"[^\n]", " ", match[0])
+    return f"<!--{blanked[7:]}-->"
 
 
 def _skeleton(source: str, shield: Shield) -> str:
@@ -90,6 +96,7 @@ def _problem(message: str, source: str, skeleton: str, shield: Shield) -> Proble
     if match := _POSITION.search(message):
         before = skeleton.encode()[: int(match[1])].decode(errors="ignore")
         index = len(shield.restore(before.replace("<!--", "").replace("-->", "")))
+        index += len(source[index:]) - len(source[index:].lstrip())
         message = message[: match.start()]
     words = message.replace(" in root template", "")
     return problem_at("error", "mjml", f"this is not valid MJML: {words}", "body", source, index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -24,7 +24,30 @@ ENDING_TAGS = (
     "mj-style",
 )
 KNOWN_TAGS = frozenset(
-    ["mjml", "mj-head", "mj-body", "mj-attributes", "mj-all", "mj-class", "mj-breakpoint", "mj-font", "mj-section", "mj-wrapper", "mj-column", "mj-group", "mj-hero", "mj-image", "mj-divider", "mj-spacer", "mj-social", "mj-navbar", "mj-accordion", "mj-accordion-element", "mj-carousel", "mj-carousel-image"]
+    [
+        "mjml",
+        "mj-head",
+        "mj-body",
+        "mj-attributes",
+        "mj-all",
+        "mj-class",
+        "mj-breakpoint",
+        "mj-font",
+        "mj-section",
+        "mj-wrapper",
+        "mj-column",
+        "mj-group",
+        "mj-hero",
+        "mj-image",
+        "mj-divider",
+        "mj-spacer",
+        "mj-social",
+        "mj-navbar",
+        "mj-accordion",
+        "mj-accordion-element",
+        "mj-carousel",
+        "mj-carousel-image",
+    ]
 ) | set(ENDING_TAGS)
 
 _TAG = re.compile(
@@ -66,7 +89,7 @@ class _Checker:
                 yield from self.close(match["name"], match.start())
             elif match["name"]:
                 yield from self.open(match)
-                position = self.after_content(match, flat)
+                position = yield from self.contents(match, flat)
         for still_open in reversed(self.stack):
             yield self.error("mjml-unclosed", f"<{still_open.name}> is never closed", still_open.index)
 
@@ -101,13 +124,19 @@ class _Checker:
                 return
             position = attribute.end()
 
-    def after_content(self, match: re.Match[str], flat: str) -> int:
+    def contents(self, match: re.Match[str], flat: str) -> Generator[Problem, None, int]:
         """Where to go on: the contents of ending tags are HTML, which is not looked into."""
         name = match["name"]
         if name not in ENDING_TAGS or match["attributes"].rstrip().endswith("/"):
             return match.end()
         end = re.compile(rf"</{name}\s*>").search(flat, match.end())
-        return end.start() if end else match.end()
+        if not end:
+            return match.end()
+        if re.search(r"<mj-[a-z]", flat[match.end() : end.start()]):
+            self.stack.pop()
+            yield self.error("mjml-unclosed", f"<{name}> is never closed", match.start())
+            return match.end()
+        return end.start()
 
     def close(self, name: str, index: int) -> Iterator[Problem]:
         if self.stack and self.stack[-1].name == name:

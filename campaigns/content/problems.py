@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
-Part = Literal["subject", "preheader", "body", "text"]
+Part = Literal["subject", "preheader", "body", "text", "sender", "audience", "delivery", "campaign"]
 
 PART_NAMES: dict[Part, str] = {
     "subject": "the subject",
     "preheader": "the preheader",
     "body": "the body",
     "text": "the plain text",
+    "sender": "the sender",
+    "audience": "the audience",
+    "delivery": "the delivery set-up",
+    "campaign": "the campaign",
 }
+# parts that are written text, so that a line and a column mean something
+WRITTEN: frozenset[Part] = frozenset(("subject", "preheader", "body", "text"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ class Problem:
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.severity.capitalize()} in {PART_NAMES[self.part]}, line {self.line}, column {self.column}: {self.message}"
+        place = f", line {self.line}, column {self.column}" if self.part in WRITTEN else ""
+        return f"{self.severity.capitalize()} in {PART_NAMES[self.part]}{place}: {self.message}"
 
     @property
     def is_error(self) -> bool:

@@ -231,17 +231,38 @@ values = st.recursive(
 )
 contexts = st.dictionaries(keys, values, max_size=4)
 
-paths = st.lists(st.sampled_from(["a", "b", "c", "size", "first"]), min_size=1, max_size=3).map(".".join) | st.sampled_from(
-    ["a[0]", "a['b']", "a[b]", "b[-1]", "a.b[1].c", "now.year"]
-)
+paths = st.lists(st.sampled_from(["a", "b", "c", "size", "first"]), min_size=1, max_size=3).map(
+    ".".join
+) | st.sampled_from(["a[0]", "a['b']", "a[b]", "b[-1]", "a.b[1].c", "now.year"])
 strings = st.text(st.characters(exclude_characters="'\"{}%|", exclude_categories=["Cs", "Cc"]), max_size=8)
-literals = strings.map(lambda text: f"'{text}'") | st.sampled_from(["1", "-2", "3.5", "true", "false", "nil", "empty", "blank"])
+literals = strings.map(lambda text: f"'{text}'") | st.sampled_from(
+    ["1", "-2", "3.5", "true", "false", "nil", "empty", "blank"]
+)
 filters = st.one_of(
     literals.map(lambda value: f"default: {value}"),
     st.just("default: 'x', allow_false: true"),
     st.sampled_from(
-        "capitalize upcase downcase escape escape_once strip title size url_encode strip_html newline_to_br "
-        "first last join sort uniq abs round floor".split()
+        [
+            "capitalize",
+            "upcase",
+            "downcase",
+            "escape",
+            "escape_once",
+            "strip",
+            "title",
+            "size",
+            "url_encode",
+            "strip_html",
+            "newline_to_br",
+            "first",
+            "last",
+            "join",
+            "sort",
+            "uniq",
+            "abs",
+            "round",
+            "floor",
+        ]
     ),
     st.integers(-3, 12).map(lambda count: f"truncate: {count}"),
     strings.map(lambda text: f"truncate: 5, '{text}'"),
@@ -271,7 +292,9 @@ texts = st.sampled_from(["text", " ", "<p>&amp;</p>\n", ""])
 def blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     bodies = st.lists(inner, max_size=3).map("".join)
     return st.one_of(
-        st.builds("{{% if {} %}}{}{{% elsif {} %}}{}{{% else %}}{}{{% endif %}}".format, tests, bodies, tests, bodies, bodies),
+        st.builds(
+            "{{% if {} %}}{}{{% elsif {} %}}{}{{% else %}}{}{{% endif %}}".format, tests, bodies, tests, bodies, bodies
+        ),
         st.builds("{{% if {} %}}{}{{% endif %}}".format, tests, bodies),
         st.builds("{{% unless {} %}}{}{{% else %}}{}{{% endunless %}}".format, tests, bodies, bodies),
         st.builds("{{% case {} %}}{{% when {} %}}{}{{% endcase %}}".format, operands, literals, bodies),
