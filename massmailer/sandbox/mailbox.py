@@ -94,7 +94,7 @@ def _body(message: EmailMessage, kind: str) -> str | None:
     if part is None:
         return None
     try:
-        return str(part.get_content())
+        return str(part.get_content()).replace("\r\n", "\n")
     except LookupError:  # a charset that nobody knows
         payload = part.get_payload(decode=True)
         return payload.decode("latin-1") if isinstance(payload, bytes) else str(payload)
