@@ -9,11 +9,13 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from campaigns.content import CompiledContent, ContentInvalid, ContentSource, compile_content
+from campaigns.content import CompiledContent, ContentInvalid, compile_content
 from campaigns.models import Campaign
 from campaigns.services.audience import audience_sql
+from campaigns.services.errors import CampaignInvalid
+from campaigns.services.preview import source_of
 from delivery import numbers, partitions, sql
-from delivery.models import Adjustment, Batch, FrozenContent, Link
+from delivery.models import Adjustment, FrozenContent, Link
 
 logger = logging.getLogger(__name__)
 
@@ -69,28 +71,22 @@ def _freeze(campaign_id: int) -> bool:
 
 def compile_campaign(campaign: Campaign) -> CompiledContent:
     """The content of a campaign, compiled. Raises LaunchFailed with every problem, its place and its cure."""
-    source = ContentSource(
-        subject=campaign.subject,
-        preheader=campaign.preheader,
-        body=campaign.body,
-        body_format=campaign.body_format,  # type: ignore[arg-type]  # the field's choices are the literal's values
-        text=campaign.text,
-    )
     try:
-        return compile_content(source)
+        return compile_content(source_of(campaign))
     except ContentInvalid as error:
         raise LaunchFailed(str(error)) from error
 
 
 def freeze_audience(campaign: Campaign) -> int:
-    """Write the audience as batches; how many batches. Runs inside the launch's transaction, memory stays flat."""
-    select, parameters = audience_sql(campaign)
+    """Write the audience as batches; how many batches. Runs inside the launch's transaction, memory stays flat.
+
+    Raises LaunchFailed where no audience is chosen or its condition is invalid.
+    """
+    try:
+        select, parameters = audience_sql(campaign)
+    except CampaignInvalid as error:
+        raise LaunchFailed(str(error)) from error
     values: list[Any] = [campaign.pk, campaign.priority, settings.BATCH_SIZE, *parameters]
     with connection.cursor() as cursor:
         cursor.execute(sql.FREEZE_AUDIENCE.format(audience=select), values)
         return int(cursor.rowcount)
-
-
-def has_work(campaign_id: int) -> bool:
-    """True while a batch of the campaign is not done."""
-    return Batch.objects.filter(campaign_id=campaign_id).exclude(state=Batch.State.DONE).exists()

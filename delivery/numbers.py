@@ -86,6 +86,8 @@ def refresh_counters(*, campaign_ids: Iterable[int] | None = None) -> int:
         changed += Campaign.objects.filter(stale, pk=campaign_id).update(**values, counted_at=Now())
         if numbers.state == State.SENDING and numbers.pending == 0:
             Campaign.objects.move(pk=campaign_id, to=State.SENT, allowed_from=(State.SENDING,), finished_at=Now())
+        elif numbers.state == State.CANCELLED and numbers.pending == 0:
+            Campaign.objects.filter(pk=campaign_id, finished_at=None).update(finished_at=Now())
     return changed
 
 

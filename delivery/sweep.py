@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from celery import current_app
 from django.core.cache import cache
@@ -80,14 +81,15 @@ def queue_length(queue: str) -> int:
     """Wake-ups that wait in the broker; 0 while it is away: publishing then fails by itself, and fast."""
     try:
         with current_app.connection_for_write() as broker:
-            return int(broker.default_channel.queue_declare(queue=queue, passive=True).message_count)
+            channel: Any = broker.default_channel
+            try:
+                return int(channel.queue_declare(queue=queue, passive=True).message_count)
+            except broker.channel_errors:
+                # Redis forgets an empty queue
+                return 0
     except (OperationalError, OSError, RedisError) as error:
         logger.warning("the broker does not answer: %s", error)
-    except Exception as error:
-        # each transport has its own "no such queue": nobody has published to it yet
-        if type(error).__name__ not in {"ChannelError", "NotFound"}:
-            raise
-    return 0
+        return 0
 
 
 def _is_first_call(name: str, seconds: float) -> bool:

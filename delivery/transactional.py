@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from campaigns import addresses
 from campaigns.content import CompiledContent, ContentSource, compile_content
 from campaigns.models import Campaign, FeedEntry, Lead
+from campaigns.services.preview import source_of
 from delivery import enqueue, sql
 from delivery.content import lead_values
 from delivery.engine.message import Mailbox
@@ -97,13 +98,7 @@ def queue_test(*, campaign_id: int, to: str, lead_id: int | None = None) -> int:
     Raises Campaign.DoesNotExist, ContentInvalid with places, AddressInvalid.
     """
     campaign = Campaign.objects.get(pk=campaign_id)
-    source = ContentSource(
-        subject=f"[Test] {campaign.subject}",
-        preheader=campaign.preheader,
-        body=campaign.body,
-        body_format=campaign.body_format,  # type: ignore[arg-type]  # the field's choices are the literal's values
-        text=campaign.text,
-    )
+    source = replace(source_of(campaign), subject=f"[Test] {campaign.subject}")
     sender = f"{campaign.from_name} <{campaign.from_email}>" if campaign.from_name else campaign.from_email
     return accept(
         Draft(

@@ -8,226 +8,421 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('campaigns', '0001_initial'),
+        ("campaigns", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Email',
+            name="Email",
             fields=[
-                ('pk', models.CompositePrimaryKey('campaign_id', 'lead_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('campaign_id', models.BigIntegerField()),
-                ('lead_id', models.BigIntegerField()),
-                ('attempt', models.IntegerField()),
-                ('tries', models.SmallIntegerField()),
-                ('status', models.TextField(choices=[('sent', 'Sent'), ('deferred', 'Deferred'), ('bounced_hard', 'Bounced (hard)'), ('bounced_soft', 'Bounced (soft)'), ('failed', 'Failed'), ('dead', 'Dead letter'), ('skipped', 'Skipped'), ('unknown', 'Unknown')])),
-                ('provider_id', models.IntegerField(null=True)),
-                ('variant', models.SmallIntegerField()),
-                ('at', models.DateTimeField()),
-                ('due_at', models.DateTimeField(null=True)),
-                ('code', models.SmallIntegerField(null=True)),
-                ('enhanced', models.TextField(null=True)),
-                ('reply', models.TextField(null=True)),
-                ('address_hash', models.BinaryField(null=True)),
-                ('esp_message_id', models.TextField(null=True)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('clicked_at', models.DateTimeField(null=True)),
-                ('complained_at', models.DateTimeField(null=True)),
-                ('unsubscribed_at', models.DateTimeField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "campaign_id", "lead_id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("campaign_id", models.BigIntegerField()),
+                ("lead_id", models.BigIntegerField()),
+                ("attempt", models.IntegerField()),
+                ("tries", models.SmallIntegerField()),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("sent", "Sent"),
+                            ("deferred", "Deferred"),
+                            ("bounced_hard", "Bounced (hard)"),
+                            ("bounced_soft", "Bounced (soft)"),
+                            ("failed", "Failed"),
+                            ("dead", "Dead letter"),
+                            ("skipped", "Skipped"),
+                            ("unknown", "Unknown"),
+                        ]
+                    ),
+                ),
+                ("provider_id", models.IntegerField(null=True)),
+                ("variant", models.SmallIntegerField()),
+                ("at", models.DateTimeField()),
+                ("due_at", models.DateTimeField(null=True)),
+                ("code", models.SmallIntegerField(null=True)),
+                ("enhanced", models.TextField(null=True)),
+                ("reply", models.TextField(null=True)),
+                ("address_hash", models.BinaryField(null=True)),
+                ("esp_message_id", models.TextField(null=True)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("clicked_at", models.DateTimeField(null=True)),
+                ("complained_at", models.DateTimeField(null=True)),
+                ("unsubscribed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'e-mail',
-                'db_table': 'delivery_email',
-                'managed': False,
+                "verbose_name": "e-mail",
+                "db_table": "delivery_email",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('pk', models.CompositePrimaryKey('id', 'created_at', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.BigIntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('stream', models.TextField(default='transactional')),
-                ('pool_id', models.BigIntegerField(null=True)),
-                ('priority', models.SmallIntegerField(default=5)),
-                ('to_address', models.TextField()),
-                ('to_name', models.TextField(default='')),
-                ('sender', models.TextField()),
-                ('sender_name', models.TextField(default='')),
-                ('reply_to', models.TextField(default='')),
-                ('content', models.BinaryField()),
-                ('data', models.JSONField(default=dict)),
-                ('headers', models.JSONField(default=list)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None)),
-                ('metadata', models.JSONField(default=dict)),
-                ('at_least_once', models.BooleanField(default=False)),
-                ('status', models.TextField(choices=[('queued', 'Queued'), ('sending', 'Sending'), ('sent', 'Sent'), ('deferred', 'Deferred'), ('bounced_hard', 'Bounced (hard)'), ('bounced_soft', 'Bounced (soft)'), ('failed', 'Failed'), ('dead', 'Dead letter'), ('skipped', 'Skipped'), ('cancelled', 'Cancelled'), ('unknown', 'Unknown')])),
-                ('attempt', models.IntegerField(default=0)),
-                ('tries', models.SmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(null=True)),
-                ('lease_token', models.UUIDField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('provider_id', models.IntegerField(null=True)),
-                ('at', models.DateTimeField(null=True)),
-                ('code', models.SmallIntegerField(null=True)),
-                ('enhanced', models.TextField(null=True)),
-                ('reply', models.TextField(null=True)),
-                ('esp_message_id', models.TextField(null=True)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('clicked_at', models.DateTimeField(null=True)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "id", "created_at", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.BigIntegerField()),
+                ("created_at", models.DateTimeField()),
+                ("stream", models.TextField(default="transactional")),
+                ("pool_id", models.BigIntegerField(null=True)),
+                ("priority", models.SmallIntegerField(default=5)),
+                ("to_address", models.TextField()),
+                ("to_name", models.TextField(default="")),
+                ("sender", models.TextField()),
+                ("sender_name", models.TextField(default="")),
+                ("reply_to", models.TextField(default="")),
+                ("content", models.BinaryField()),
+                ("data", models.JSONField(default=dict)),
+                ("headers", models.JSONField(default=list)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, size=None),
+                ),
+                ("metadata", models.JSONField(default=dict)),
+                ("at_least_once", models.BooleanField(default=False)),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("sending", "Sending"),
+                            ("sent", "Sent"),
+                            ("deferred", "Deferred"),
+                            ("bounced_hard", "Bounced (hard)"),
+                            ("bounced_soft", "Bounced (soft)"),
+                            ("failed", "Failed"),
+                            ("dead", "Dead letter"),
+                            ("skipped", "Skipped"),
+                            ("cancelled", "Cancelled"),
+                            ("unknown", "Unknown"),
+                        ]
+                    ),
+                ),
+                ("attempt", models.IntegerField(default=0)),
+                ("tries", models.SmallIntegerField(default=0)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("lease_token", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("provider_id", models.IntegerField(null=True)),
+                ("at", models.DateTimeField(null=True)),
+                ("code", models.SmallIntegerField(null=True)),
+                ("enhanced", models.TextField(null=True)),
+                ("reply", models.TextField(null=True)),
+                ("esp_message_id", models.TextField(null=True)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("clicked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'transactional message',
-                'db_table': 'delivery_message',
-                'managed': False,
+                "verbose_name": "transactional message",
+                "db_table": "delivery_message",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('sent', models.IntegerField(db_default=0, default=0)),
-                ('deferred', models.IntegerField(db_default=0, default=0)),
-                ('bounced', models.IntegerField(db_default=0, default=0)),
-                ('failed', models.IntegerField(db_default=0, default=0)),
-                ('dead', models.IntegerField(db_default=0, default=0)),
-                ('skipped', models.IntegerField(db_default=0, default=0)),
-                ('unknown', models.IntegerField(db_default=0, default=0)),
-                ('campaign', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='adjustment', serialize=False, to='campaigns.campaign')),
+                ("sent", models.IntegerField(db_default=0, default=0)),
+                ("deferred", models.IntegerField(db_default=0, default=0)),
+                ("bounced", models.IntegerField(db_default=0, default=0)),
+                ("failed", models.IntegerField(db_default=0, default=0)),
+                ("dead", models.IntegerField(db_default=0, default=0)),
+                ("skipped", models.IntegerField(db_default=0, default=0)),
+                ("unknown", models.IntegerField(db_default=0, default=0)),
+                (
+                    "campaign",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="adjustment",
+                        serialize=False,
+                        to="campaigns.campaign",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Pool',
+            name="Pool",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('stream', models.CharField(choices=[('marketing', 'Marketing'), ('transactional', 'Transactional')], default='marketing', max_length=16)),
-                ('is_default', models.BooleanField(default=False, help_text='Used where a campaign or message names no pool.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                (
+                    "stream",
+                    models.CharField(
+                        choices=[("marketing", "Marketing"), ("transactional", "Transactional")],
+                        default="marketing",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "is_default",
+                    models.BooleanField(default=False, help_text="Used where a campaign or message names no pool."),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('kind', models.CharField(choices=[('smtp', 'SMTP relay')], default='smtp', max_length=16)),
-                ('host', models.CharField(blank=True, default='', max_length=253)),
-                ('port', models.PositiveIntegerField(default=587, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
-                ('security', models.CharField(choices=[('plain', 'None'), ('starttls', 'STARTTLS'), ('tls', 'TLS')], default='starttls', max_length=8)),
-                ('username', models.CharField(blank=True, default='', max_length=254)),
-                ('sealed_credentials', models.TextField(blank=True, default='', editable=False)),
-                ('local_address', models.GenericIPAddressField(blank=True, help_text='Address of this machine to send from; any when left empty.', null=True)),
-                ('max_connections', models.PositiveSmallIntegerField(default=20, help_text='Per worker process.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(200)])),
-                ('rate_per_second', models.FloatField(blank=True, help_text='No limit when left empty.', null=True, validators=[django.core.validators.MinValueValidator(0.01)])),
-                ('state', models.CharField(choices=[('active', 'Active'), ('paused', 'Paused')], default='active', max_length=8)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("kind", models.CharField(choices=[("smtp", "SMTP relay")], default="smtp", max_length=16)),
+                ("host", models.CharField(blank=True, default="", max_length=253)),
+                (
+                    "port",
+                    models.PositiveIntegerField(
+                        default=587,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                    ),
+                ),
+                (
+                    "security",
+                    models.CharField(
+                        choices=[("plain", "None"), ("starttls", "STARTTLS"), ("tls", "TLS")],
+                        default="starttls",
+                        max_length=8,
+                    ),
+                ),
+                ("username", models.CharField(blank=True, default="", max_length=254)),
+                ("sealed_credentials", models.TextField(blank=True, default="", editable=False)),
+                (
+                    "local_address",
+                    models.GenericIPAddressField(
+                        blank=True, help_text="Address of this machine to send from; any when left empty.", null=True
+                    ),
+                ),
+                (
+                    "max_connections",
+                    models.PositiveSmallIntegerField(
+                        default=20,
+                        help_text="Per worker process.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(200),
+                        ],
+                    ),
+                ),
+                (
+                    "rate_per_second",
+                    models.FloatField(
+                        blank=True,
+                        help_text="No limit when left empty.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(0.01)],
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("active", "Active"), ("paused", "Paused")], default="active", max_length=8
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='CampaignPool',
+            name="CampaignPool",
             fields=[
-                ('campaign', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='delivery_pool', serialize=False, to='campaigns.campaign')),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='delivery.pool')),
+                (
+                    "campaign",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="delivery_pool",
+                        serialize=False,
+                        to="campaigns.campaign",
+                    ),
+                ),
+                ("pool", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="delivery.pool")),
             ],
         ),
         migrations.CreateModel(
-            name='PoolMember',
+            name="PoolMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weight', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
-                ('tier', models.PositiveSmallIntegerField(default=1, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(9)])),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='delivery.pool')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='delivery.provider')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "weight",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                (
+                    "tier",
+                    models.PositiveSmallIntegerField(
+                        default=1,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(9),
+                        ],
+                    ),
+                ),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="members", to="delivery.pool"
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="delivery.provider"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['tier', 'id'],
+                "ordering": ["tier", "id"],
             },
         ),
         migrations.AddField(
-            model_name='pool',
-            name='providers',
-            field=models.ManyToManyField(related_name='pools', through='delivery.PoolMember', to='delivery.provider'),
+            model_name="pool",
+            name="providers",
+            field=models.ManyToManyField(related_name="pools", through="delivery.PoolMember", to="delivery.provider"),
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sent', models.IntegerField(db_default=0, default=0)),
-                ('deferred', models.IntegerField(db_default=0, default=0)),
-                ('bounced', models.IntegerField(db_default=0, default=0)),
-                ('failed', models.IntegerField(db_default=0, default=0)),
-                ('dead', models.IntegerField(db_default=0, default=0)),
-                ('skipped', models.IntegerField(db_default=0, default=0)),
-                ('unknown', models.IntegerField(db_default=0, default=0)),
-                ('kind', models.CharField(choices=[('first', 'First'), ('retry', 'Retry'), ('resend', 'Resend')], default='first', max_length=6)),
-                ('attempt', models.PositiveIntegerField(default=1)),
-                ('variant', models.SmallIntegerField(default=0, help_text='-1: not chosen yet (the rest of an A/B test).')),
-                ('mailbox_group', models.CharField(default='other', max_length=16)),
-                ('seq', models.PositiveIntegerField()),
-                ('lead_ids', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
-                ('size', models.PositiveIntegerField()),
-                ('cursor', models.PositiveIntegerField(db_default=0, default=0)),
-                ('recorded', models.PositiveIntegerField(db_default=0, default=0)),
-                ('state', models.CharField(choices=[('ready', 'Ready'), ('leased', 'Leased'), ('done', 'Done')], db_default='ready', default='ready', max_length=6)),
-                ('lease_token', models.UUIDField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('not_before', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('priority', models.PositiveSmallIntegerField(db_default=5, default=5)),
-                ('published_at', models.DateTimeField(null=True)),
-                ('publish_count', models.PositiveIntegerField(db_default=0, default=0)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='campaigns.campaign')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sent", models.IntegerField(db_default=0, default=0)),
+                ("deferred", models.IntegerField(db_default=0, default=0)),
+                ("bounced", models.IntegerField(db_default=0, default=0)),
+                ("failed", models.IntegerField(db_default=0, default=0)),
+                ("dead", models.IntegerField(db_default=0, default=0)),
+                ("skipped", models.IntegerField(db_default=0, default=0)),
+                ("unknown", models.IntegerField(db_default=0, default=0)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("first", "First"), ("retry", "Retry"), ("resend", "Resend")],
+                        default="first",
+                        max_length=6,
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=1)),
+                (
+                    "variant",
+                    models.SmallIntegerField(default=0, help_text="-1: not chosen yet (the rest of an A/B test)."),
+                ),
+                ("mailbox_group", models.CharField(default="other", max_length=16)),
+                ("seq", models.PositiveIntegerField()),
+                ("lead_ids", django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                ("size", models.PositiveIntegerField()),
+                ("cursor", models.PositiveIntegerField(db_default=0, default=0)),
+                ("recorded", models.PositiveIntegerField(db_default=0, default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("ready", "Ready"), ("leased", "Leased"), ("done", "Done")],
+                        db_default="ready",
+                        default="ready",
+                        max_length=6,
+                    ),
+                ),
+                ("lease_token", models.UUIDField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("not_before", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("priority", models.PositiveSmallIntegerField(db_default=5, default=5)),
+                ("published_at", models.DateTimeField(null=True)),
+                ("publish_count", models.PositiveIntegerField(db_default=0, default=0)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="batches", to="campaigns.campaign"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['campaign', 'id'], name='batch_open')],
-                'constraints': [models.UniqueConstraint(fields=('campaign', 'attempt', 'seq'), name='batch_once'), models.CheckConstraint(condition=models.Q(('cursor__lte', models.F('size')), ('recorded__lte', models.F('cursor'))), name='batch_recorded_cursor_size')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "done"), _negated=True),
+                        fields=["campaign", "id"],
+                        name="batch_open",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("campaign", "attempt", "seq"), name="batch_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("cursor__lte", models.F("size")), ("recorded__lte", models.F("cursor"))),
+                        name="batch_recorded_cursor_size",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='FrozenContent',
+            name="FrozenContent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('variant', models.PositiveSmallIntegerField(default=0)),
-                ('payload', models.BinaryField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='frozen_contents', to='campaigns.campaign')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("variant", models.PositiveSmallIntegerField(default=0)),
+                ("payload", models.BinaryField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="frozen_contents",
+                        to="campaigns.campaign",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('campaign', 'variant'), name='frozen_content_once')],
+                "constraints": [models.UniqueConstraint(fields=("campaign", "variant"), name="frozen_content_once")],
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('url', models.TextField()),
-                ('label', models.CharField(blank=True, default='', max_length=200)),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='campaigns.campaign')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveSmallIntegerField()),
+                ("url", models.TextField()),
+                ("label", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="links", to="campaigns.campaign"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['number'],
-                'constraints': [models.UniqueConstraint(fields=('campaign', 'number'), name='link_once')],
+                "ordering": ["number"],
+                "constraints": [models.UniqueConstraint(fields=("campaign", "number"), name="link_once")],
             },
         ),
         migrations.AddConstraint(
-            model_name='poolmember',
-            constraint=models.UniqueConstraint(fields=('pool', 'provider'), name='pool_member_once'),
+            model_name="poolmember",
+            constraint=models.UniqueConstraint(fields=("pool", "provider"), name="pool_member_once"),
         ),
         migrations.AddConstraint(
-            model_name='pool',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('stream',), name='pool_one_default_a_stream'),
+            model_name="pool",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("stream",), name="pool_one_default_a_stream"
+            ),
         ),
     ]

@@ -191,8 +191,7 @@ class _Handshake:
     def _may_show_password(self) -> bool:
         if self.connection.tls_version:
             return True
-        peer = str(self.connection.transport.get_extra_info("peername")[0]).partition("%")[0]
-        return ipaddress.ip_address(peer).is_loopback
+        return is_loopback(str(self.connection.transport.get_extra_info("peername")[0]))
 
     async def _auth_plain(self) -> Reply:
         secret = f"\0{self.endpoint.username}\0{self.endpoint.password}".encode()
@@ -206,3 +205,8 @@ class _Handshake:
             line = base64.b64encode(secret.encode())
             answer = await self._await("AUTH", line, self.endpoint.timeouts.auth)
         return answer
+
+
+def is_loopback(address: str) -> bool:
+    """True for an IP address of this machine alone: what goes there is not seen by anybody else."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 
-from campaigns.services.campaigns import CampaignInvalid
-from campaigns.services.states import StateConflict, schedule_campaign
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from campaigns.models import Campaign
+from campaigns.services.errors import CampaignInvalid
+from campaigns.services.states import StateConflict, schedule_campaign
 from delivery import sweep
 from delivery.numbers import Numbers, campaign_numbers
 from delivery.progress import watch
