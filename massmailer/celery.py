@@ -50,6 +50,8 @@ def configure() -> None:
             "delivery.refresh_counters": {"queue": "control"},
             "delivery.ensure_partitions": {"queue": "control"},
             "delivery.launch_campaign": {"queue": "default"},
+            "campaigns.import_leads": {"queue": "default"},
+            "campaigns.requeue_imports": {"queue": "control"},
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
         },
@@ -88,6 +90,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "refresh-counters": every(1, "delivery.refresh_counters"),
         # opens and clicks from the stream into PostgreSQL
         "drain-events": every(1, "tracking.drain"),
+        # imports whose worker died; old files of imports go at the same time
+        "requeue-imports": every(30, "campaigns.requeue_imports"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),
