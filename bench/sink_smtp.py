@@ -138,7 +138,7 @@ class SinkConnection(SinkWire):
         if context is None or self._secure:
             self._out.append(b"502 5.5.1 No TLS here\r\n")
         elif self.say("STARTTLS", b"220 2.0.0 Go ahead\r\n"):
-            self._blocked = True
+            self._blocked, self._pending = True, b""
             self._transport.pause_reading()
             self.flush()
             task = self._loop.create_task(self._upgrade(context))
@@ -147,8 +147,10 @@ class SinkConnection(SinkWire):
     async def _upgrade(self, context: ssl.SSLContext) -> None:
         transport = await self._loop.start_tls(self._transport, self, context, server_side=True)
         if transport is not None:
-            self._transport, self._secure, self._blocked, self._pending = transport, True, False, b""
+            self._transport, self._secure, self._blocked = transport, True, False
             self._store.counts["tls"] += 1
+            self.work()  # the client's EHLO may have come with the end of its handshake
+            self.flush()
 
     def _auth(self, line: bytes) -> None:
         words = line.split()
