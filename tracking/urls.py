@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path, re_path
 
-urlpatterns: list[URLPattern] = []
+from tracking import pages, unsubscribe, views
+
+urlpatterns = [
+    path("o/<slug:token>.gif", views.pixel, name="tracking-open"),
+    path("c/<slug:token>/<int:number>", views.click, name="tracking-click"),
+    path("v/<slug:token>", views.view_in_browser, name="tracking-view"),
+    path("u/<slug:token>", unsubscribe.unsubscribe, name="tracking-unsubscribe"),
+    # addresses that a mail program has cut or changed
+    re_path(r"^[ocvu]/", pages.not_found),
+]

@@ -1,0 +1,5 @@
+from tracking.models.event import Event
+from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
+from tracking.models.waiting import AsideEvent, ParkedEvent
+
+__all__ = ["AsideEvent", "Event", "LinkClick", "LinkRollup", "MinuteRollup", "ParkedEvent"]

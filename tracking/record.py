@@ -1,0 +1,179 @@
+"""Events become rows, once each, with all that follows from them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.db import connection
+
+from delivery import failpoints, metrics
+from tracking import ledger, partitions, sql, who
+from tracking.occurrence import Occurrence
+
+log = logging.getLogger(__name__)
+
+# most events that overtake their e-mail's record do it by less than a second
+FIRST_WAIT_SECONDS = 2
+MACHINE_KINDS = frozenset({"open", "click"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of some events; those in none of the three had been recorded before. waiting: ids of the parked."""
+
+    new: int = 0
+    waiting: tuple[UUID, ...] = ()
+    aside: int = 0
+
+
+def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
+    """Insert the events, fill the ledger, add the roll-ups. Call inside a transaction; a second call does nothing.
+
+    park: events whose e-mail is not recorded yet wait for it; otherwise they are recorded as they are.
+    """
+    unique = {occurrence.id: occurrence for occurrence in occurrences}.values()
+    placed, astray = _by_month(unique)
+    known = ledger.look_up(placed)
+    early: list[Occurrence] = []
+    ready: list[Occurrence] = []
+    for occurrence in placed:
+        waits = park and ledger.overtakes(occurrence, known.get(ledger.key_of(occurrence)))
+        (early if waits else ready).append(occurrence)
+    fresh = _insert(_judged(ready, known))
+    _add_rollups(fresh)
+    ledger.mark(fresh)
+    _park(early)
+    set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])
+    return Recorded(len(fresh), tuple(occurrence.id for occurrence in early), len(astray))
+
+
+def set_aside(entries: Sequence[tuple[str, str]]) -> None:
+    """Keep entries (payload, reason) that the event table does not take; logged and counted."""
+    if not entries:
+        return
+    payloads = [payload.replace("\0", "") for payload, _ in entries]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SET_ASIDE, {"payloads": payloads, "reasons": [reason for _, reason in entries]})
+    log.warning("%s events set aside, the first because: %s", len(entries), entries[0][1])
+    metrics.add("tracking_events_aside_total", len(entries))
+
+
+def _by_month(occurrences: Iterable[Occurrence]) -> tuple[list[Occurrence], list[Occurrence]]:
+    months = partitions.months()
+    placed: list[Occurrence] = []
+    astray: list[Occurrence] = []
+    for occurrence in occurrences:
+        at = occurrence.at
+        (placed if (at.year, at.month) in months else astray).append(occurrence)
+    return placed, astray
+
+
+def _judged(occurrences: list[Occurrence], known: dict[ledger.EmailKey, ledger.Known]) -> list[Occurrence]:
+    """The events with the provider of their e-mail and with what only the ledger and the neighbours tell."""
+    burst = who.bursts(
+        who.Click(ledger.key_of(occurrence), occurrence.at, occurrence.link_number, place)
+        for place, occurrence in enumerate(occurrences)
+        if occurrence.kind == "click" and occurrence.link_number is not None
+    )
+    judged = []
+    for place, occurrence in enumerate(occurrences):
+        row = known.get(ledger.key_of(occurrence))
+        verdict = who.IN_A_BURST if place in burst else None
+        if verdict is None and row is not None:
+            verdict = who.too_soon(occurrence.kind, occurrence.at, row.delivered_at)
+        if verdict is not None and occurrence.who != "machine":
+            occurrence = replace(occurrence, who=verdict.who, who_reason=verdict.reason)
+        if row is not None and row.provider_id is not None and occurrence.provider_id is None:
+            occurrence = replace(occurrence, provider_id=row.provider_id)
+        judged.append(occurrence)
+    return judged
+
+
+def _insert(occurrences: list[Occurrence]) -> list[Occurrence]:
+    """Those that were not in the table before."""
+    if not occurrences:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql.STAGE)
+        cursor.execute(sql.EMPTY_STAGE)
+        # Django does not translate the errors of COPY by itself
+        with connection.wrap_database_errors, cursor.copy(sql.COPY_STAGE) as copy:
+            for occurrence in sorted(occurrences, key=lambda o: (o.at, o.id)):
+                copy.write_row(_row(occurrence))
+        failpoints.hit("drain_after_copy")
+        cursor.execute(sql.INSERT_EVENTS)
+        new: set[UUID] = {row_id for (row_id,) in cursor.fetchall()}
+    return [occurrence for occurrence in occurrences if occurrence.id in new]
+
+
+def _row(o: Occurrence) -> tuple[object, ...]:
+    """In the order of sql.COLUMNS."""
+    data = None if o.data is None else json.dumps(o.data)
+    return (
+        o.at, o.id, o.campaign_id, o.message_id, o.lead_id, o.provider_id, o.link_number, o.kind, o.who,
+        o.who_reason, o.user_agent, o.network, data,
+    )  # fmt: skip
+
+
+def _add_rollups(fresh: Sequence[Occurrence]) -> None:
+    minutes: Counter[tuple[int, dt.datetime, str, str]] = Counter()
+    for o in fresh:
+        if o.campaign_id is not None:
+            minutes[o.campaign_id, o.at.replace(second=0, microsecond=0), o.kind, o.who] += 1
+    if not minutes:
+        return
+    keys = sorted(minutes)
+    campaign, minute, kind, by = (list(column) for column in zip(*keys, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.ADD_MINUTES,
+            {"campaign": campaign, "minute": minute, "kind": kind, "who": by, "count": [minutes[key] for key in keys]},
+        )
+    _add_link_rollups([o for o in fresh if o.kind == "click"])
+
+
+def _add_link_rollups(clicks: Sequence[Occurrence]) -> None:
+    links: Counter[tuple[int, int, str]] = Counter()
+    people: set[tuple[int, int, int]] = set()
+    for o in clicks:
+        if o.campaign_id is None or o.lead_id is None or o.link_number is None:
+            continue
+        links[o.campaign_id, o.link_number, o.who] += 1
+        if o.who == "human":
+            people.add((o.campaign_id, o.link_number, o.lead_id))
+    if not links:
+        return
+    first = _first_clicks(sorted(people))
+    keys = sorted(links)
+    campaign, number, by = (list(column) for column in zip(*keys, strict=True))
+    leads = [first[key[0], key[1]] if key[2] == "human" else 0 for key in keys]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.ADD_LINKS,
+            {"campaign": campaign, "number": number, "who": by, "count": [links[key] for key in keys], "leads": leads},
+        )
+
+
+def _first_clicks(people: list[tuple[int, int, int]]) -> Counter[tuple[int, int]]:
+    """How many people clicked each (campaign, link) for the first time."""
+    if not people:
+        return Counter()
+    campaign, number, lead = (list(column) for column in zip(*people, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(sql.ADD_LINK_CLICKS, {"campaign": campaign, "number": number, "lead": lead})
+        return Counter((campaign_id, link_number) for campaign_id, link_number in cursor.fetchall())
+
+
+def _park(early: Sequence[Occurrence]) -> None:
+    if not early:
+        return
+    ids = [occurrence.id for occurrence in early]
+    payloads = [occurrence.encode() for occurrence in early]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.PARK, {"ids": ids, "payloads": payloads, "wait": FIRST_WAIT_SECONDS})

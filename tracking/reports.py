@@ -1,0 +1,128 @@
+"""What came back from a campaign, read from roll-ups and the campaign's counters, never from the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import F, Sum
+from django.db.models.functions import TruncHour
+
+from campaigns.models import Campaign
+from delivery.models import Link
+from tracking.models import LinkRollup, MinuteRollup
+
+
+@dataclass(frozen=True, slots=True)
+class ByWho:
+    """Events, not leads: somebody who opens twice counts twice."""
+
+    human: int = 0
+    machine: int = 0
+    unsure: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.human + self.machine + self.unsure
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """Clicks on one link. leads: different people who clicked it."""
+
+    number: int
+    url: str
+    label: str
+    clicks: ByWho
+    leads: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourReport:
+    """Opens and clicks of people in the hour from `hour` (UTC)."""
+
+    hour: dt.datetime
+    opens: int
+    clicks: int
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """sent, bounced: e-mails. opened, clicked, unsubscribed, complained: leads, each once, opens and clicks by people
+    only. opens, clicks: all events apart by who made them. hours: only those with something in them."""
+
+    campaign_id: int
+    name: str
+    sent: int
+    bounced: int
+    opened: int
+    clicked: int
+    unsubscribed: int
+    complained: int
+    opens: ByWho
+    clicks: ByWho
+    links: tuple[LinkReport, ...]
+    hours: tuple[HourReport, ...]
+
+    def share(self, count: int) -> float:
+        """Percent of the e-mails sent; 0.0 where none was."""
+        return 100 * count / self.sent if self.sent else 0.0
+
+
+def campaign_report(campaign_id: int) -> CampaignReport:
+    """Everything about one campaign that came back up to the last drain. Raises Campaign.DoesNotExist.
+
+    Four queries; the largest reads one row a minute in which something happened.
+    """
+    campaign = Campaign.objects.get(pk=campaign_id)
+    by_kind = _by_kind(campaign_id)
+    return CampaignReport(
+        campaign_id=campaign_id,
+        name=campaign.name,
+        sent=campaign.sent,
+        bounced=campaign.bounced,
+        opened=campaign.opened,
+        clicked=campaign.clicked,
+        unsubscribed=campaign.unsubscribed,
+        complained=campaign.complained,
+        opens=ByWho(**by_kind["open"]),
+        clicks=ByWho(**by_kind["click"]),
+        links=_links(campaign_id),
+        hours=_hours(campaign_id),
+    )
+
+
+def _by_kind(campaign_id: int) -> dict[str, dict[str, int]]:
+    sums: dict[str, dict[str, int]] = defaultdict(dict)
+    rows = MinuteRollup.objects.filter(campaign_id=campaign_id).values_list("kind", "who").annotate(Sum("count"))
+    for kind, who, count in rows:
+        sums[kind][who] = count
+    return sums
+
+
+def _links(campaign_id: int) -> tuple[LinkReport, ...]:
+    counts: dict[int, dict[str, int]] = defaultdict(dict)
+    leads: dict[int, int] = {}
+    for row in LinkRollup.objects.filter(campaign_id=campaign_id):
+        counts[row.link_number][row.who] = row.count
+        leads[row.link_number] = leads.get(row.link_number, 0) + row.leads
+    return tuple(
+        LinkReport(link.number, link.url, link.label, ByWho(**counts[link.number]), leads.get(link.number, 0))
+        for link in Link.objects.filter(campaign_id=campaign_id).order_by("number")
+    )
+
+
+def _hours(campaign_id: int) -> tuple[HourReport, ...]:
+    found: dict[dt.datetime, dict[str, int]] = defaultdict(dict)
+    rows = (
+        MinuteRollup.objects.filter(campaign_id=campaign_id, kind__in=("open", "click"), who="human")
+        .values(hour=TruncHour("minute", tzinfo=dt.UTC), what=F("kind"))
+        .annotate(n=Sum("count"))
+        .values_list("hour", "what", "n")
+    )
+    for hour, kind, count in rows:
+        found[hour][kind] = count
+    return tuple(
+        HourReport(hour, counts.get("open", 0), counts.get("click", 0)) for hour, counts in sorted(found.items())
+    )

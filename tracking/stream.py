@@ -1,0 +1,120 @@
+"""The Redis streams between the public doors and PostgreSQL: the writing side.
+
+EVENTS takes opens and clicks, which may be lost with the broker. PRIORITY takes unsubscribes while PostgreSQL is
+away; its entries are waited for until they are on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from functools import lru_cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from delivery import metrics
+from tracking.occurrence import Occurrence
+
+log = logging.getLogger(__name__)
+
+EVENTS = "massmailer:events"
+PRIORITY = "massmailer:events:priority"
+# the field of an entry that holds the encoded occurrence
+FIELD = "e"
+# ~250 bytes an entry: three quarters of a gigabyte when nobody has drained for hours; then the oldest go
+MAX_ENTRIES = 3_000_000
+
+TIMEOUT_SECONDS = 0.5
+# after a time-out the next requests do not wait for Redis at all
+PAUSE_SECONDS = 1.0
+LOG_EVERY_SECONDS = 1.0
+# Redis writes its append-only file to disk once a second: waiting for that takes a second at most
+FSYNC_WAIT_MS = 2000
+PRIORITY_TIMEOUT_SECONDS = 3.0
+
+
+class StreamAway(Exception):
+    """The entry is not safely in the stream. Answer that the request should be made again later (503)."""
+
+
+@lru_cache(maxsize=4)
+def client(url: str, timeout_seconds: float) -> redis.Redis:
+    """A client with its own pool for this process. One new connection is tried where a pooled one turns out dead."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=min(timeout_seconds, 1.0),
+        # a second XADD of the same occurrence has the same id and is recorded once
+        retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )
+
+
+def append(occurrence: Occurrence) -> bool:
+    """Put an event on the stream; False, logged and counted, where Redis is away. Never raises for that.
+
+    Waits a second at most, and not at all in the second after a time-out.
+    """
+    if time.monotonic() < _away.until:
+        _away.count(occurrence.kind, "paused after a time-out")
+        return False
+    try:
+        client(settings.REDIS_URL, TIMEOUT_SECONDS).xadd(
+            EVENTS, {FIELD: occurrence.encode()}, maxlen=MAX_ENTRIES, approximate=True
+        )
+    except redis.TimeoutError as error:
+        _away.until = time.monotonic() + PAUSE_SECONDS
+        _away.count(occurrence.kind, str(error))
+        return False
+    except redis.RedisError as error:
+        _away.count(occurrence.kind, str(error))
+        return False
+    return True
+
+
+def append_safely(occurrence: Occurrence) -> None:
+    """Put an event on the priority stream and wait until Redis has it on disk. Raises StreamAway where it has not.
+
+    A Redis without an append-only file cannot promise that; it is taken at its word, with a warning.
+    """
+    session = client(settings.REDIS_URL, PRIORITY_TIMEOUT_SECONDS)
+    try:
+        # one connection for both: WAITAOF looks back at the writes of its own connection
+        with session.pipeline(transaction=False) as pipeline:
+            pipeline.xadd(PRIORITY, {FIELD: occurrence.encode()})
+            pipeline.execute_command("WAITAOF", 1, 0, FSYNC_WAIT_MS)
+            added, synced = pipeline.execute(raise_on_error=False)
+    except redis.RedisError as error:
+        raise StreamAway(str(error)) from error
+    if isinstance(added, Exception):
+        raise StreamAway(str(added)) from added
+    if isinstance(synced, Exception):
+        log.warning("an unsubscribe waits in Redis, which does not say when it is on disk: %s", synced)
+    elif synced[0] < 1:
+        raise StreamAway("Redis has not written its append-only file in time")
+
+
+class _Away:
+    """Counts what is lost while Redis is away, with one line in the log a second instead of one an event."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        self._logged_at = 0.0
+        self._unlogged = 0
+        self._lock = threading.Lock()
+
+    def count(self, kind: str, reason: str) -> None:
+        metrics.add("tracking_events_lost_total", kind=kind)
+        with self._lock:
+            self._unlogged += 1
+            now = time.monotonic()
+            if now - self._logged_at < LOG_EVERY_SECONDS:
+                return
+            lost, self._unlogged, self._logged_at = self._unlogged, 0, now
+        log.warning("the event stream is away, %s events lost, the last of kind %s: %s", lost, kind, reason)
+
+
+_away = _Away()
