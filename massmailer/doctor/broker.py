@@ -90,6 +90,6 @@ def _place(url: str) -> tuple[str, int]:
         return parts.path, int(dict(parse_qsl(parts.query)).get("virtual_host", "0"))
     if parts.scheme not in ("redis", "rediss", "unix"):
         return f"{parts.hostname}:{parts.port}", -1
-    place: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]  # public, but without annotations
+    place: dict[str, Any] = parse_url(url)
     server = place.get("path") or f"{place.get('host', 'localhost')}:{place.get('port', 6379)}"
     return str(server), int(place.get("db", 0))

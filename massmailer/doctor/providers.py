@@ -35,7 +35,7 @@ def providers() -> list[Check]:
 def _provider(provider: Provider) -> Check:
     name = f"provider {provider.name}"
     try:
-        report = delivery_providers.test_connection(provider.pk)
+        report = delivery_providers.check_connection(provider.pk)
     except crypto.SecretUnreadable as error:
         return fail(name, str(error), "Put the old key back at the end of ENCRYPTION_KEYS, or save the password anew.")
     if report.error:

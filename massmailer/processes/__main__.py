@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import subprocess
 import sys
 
 from massmailer.embedded import paths
 from massmailer.embedded.errors import EngineError
-from massmailer.processes import prepare, procfile, stack
+from massmailer.processes import attend, prepare, procfile, stack
 from massmailer.processes.options import StackError, StackOptions
 
 
@@ -84,16 +82,7 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _attend(options: argparse.Namespace) -> int:
-    """Run the command as a child: signals reach it, and the engines outlive it."""
-    started = prepare.prepare()
-    try:
-        child = subprocess.Popen(options.command)
-        # a terminal sends Ctrl-C to the child too: it answers, we wait
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number))
-        return child.wait()
-    finally:
-        stack.stop_engines(started)
+    return attend.Attendance().run(options.command)
 
 
 if __name__ == "__main__":

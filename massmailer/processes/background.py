@@ -89,6 +89,10 @@ class BackgroundStack:
         self._manager = None
         return status
 
+    def is_running(self) -> bool:
+        """Whether the manager of the processes lives."""
+        return self._manager is not None and self._manager.poll() is None
+
     def is_ready(self) -> bool:
         """Whether the web server answers and every worker takes tasks."""
         names = [name for name in procfile.commands() if self.options.runs(name)]

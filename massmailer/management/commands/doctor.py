@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from rich.console import Console
 
+from massmailer.demo.show import new_console
 from massmailer.doctor.examine import examine
 from massmailer.doctor.report import as_json, is_healthy, print_table
 
@@ -28,6 +28,6 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(as_json(findings))
         else:
-            print_table(findings, Console())
+            print_table(findings, new_console())
         if not is_healthy(findings):
             sys.exit(1)
