@@ -92,13 +92,17 @@ class Store:
         self.first_at = self.last_at = 0.0
 
     def stats(self) -> dict[str, Any]:
-        """Counts as JSON: messages, recipients, bytes, connections, open, open_max, refused_<stage>, …"""
+        """Counts as JSON: messages, recipients, bytes, connections, open, open_max, <action>_<stage>, …
+
+        cpu_seconds: user and system time of the sink's process so far.
+        """
         names = ("messages", "recipients", "bytes", "connections", "open", "open_max")
         seconds = self.last_at - self.first_at
         return (
             {name: self.counts[name] for name in names}
             | dict(self.counts)
             | {
+                "cpu_seconds": time.process_time(),
                 "first_at": self.first_at,
                 "last_at": self.last_at,
                 "messages_per_second": round(self.counts["messages"] / seconds, 1) if seconds > 0 else 0.0,

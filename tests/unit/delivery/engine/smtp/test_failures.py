@@ -308,6 +308,30 @@ def test_a_hostile_server_costs_a_session_and_nothing_more(
     assert outcome.kind is kind
 
 
+def test_content_that_the_server_stops_reading_is_possibly_sent(
+    run: Any, scripted: Any, message: Message, quick: Any
+) -> None:
+    async def dialogue(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        await reader.readline()
+        writer.write(b"250-x\r\n250 PIPELINING\r\n")
+        await reader.readuntil(b"DATA\r\n")
+        writer.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        await asyncio.sleep(3)
+
+    async def main() -> list[Outcome]:
+        async with scripted(dialogue) as port:
+            pool = SmtpPool(Endpoint("127.0.0.1", port, timeouts=quick), max_connections=1)
+            big = message(0, body=b"y" * 30_000_000 + b"\r\n")
+            outcomes = await pool.send_window([big, message(1)])
+            await pool.close()
+            return outcomes
+
+    first, second = run(main())
+    assert first.kind is Kind.UNKNOWN
+    assert second.kind in (Kind.TRANSIENT, Kind.NOT_ATTEMPTED, Kind.UNKNOWN)
+
+
 @pytest.mark.parametrize("greeting", [b"x" * 200_000, b"220 hi\r\n" * 1000, b"nonsense\r\n", b"220-a\r\n" * 2000])
 def test_a_hostile_greeting_is_not_attempted(
     run: Any, scripted: Any, message: Message, greeting: bytes, quick: Any
