@@ -147,7 +147,7 @@ BUILT_IN = (
     FieldSpec("status", "status", _one_of(Lead.Status.values, "status"), Operand("lead.status")),
     FieldSpec("created_at", "creation date", DATE, Operand("lead.created_at")),
     FieldSpec("updated_at", "last update", DATE, Operand("lead.updated_at")),
-    FieldSpec("tags", "tags", TAGS, Operand("lead.tags")),
+    FieldSpec("tags", "the list of tags", TAGS, Operand("lead.tags")),
     FieldSpec("list", "list", LISTS),
 )  # fmt: skip
 for _spec in BUILT_IN:
