@@ -27,10 +27,16 @@ class Run(Protocol):
     def __call__(self, main: Coroutine[Any, Any, Any]) -> Any: ...
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run on both event loops, unless the module names its own: waiting for time-outs twice proves little."""
+    if "loop_name" in metafunc.fixturenames:
+        metafunc.parametrize("loop_name", getattr(metafunc.module, "LOOPS", ("asyncio", "uvloop")))
+
+
+@pytest.fixture
+def run(loop_name: str) -> Run:
     def go(main: Coroutine[Any, Any, Any]) -> Any:
-        factory = uvloop.new_event_loop if request.param == "uvloop" else asyncio.new_event_loop
+        factory = uvloop.new_event_loop if loop_name == "uvloop" else asyncio.new_event_loop
         with asyncio.Runner(loop_factory=factory) as runner:
             return runner.run(main)
 

@@ -20,6 +20,8 @@ StartSink = Callable[..., Sink]
 Message = Callable[..., SmtpMessage]
 Send = Callable[..., list[Outcome]]
 
+LOOPS = ("uvloop",)
+
 CLOSED_AT = [
     ("CONNECT", Kind.NOT_ATTEMPTED),
     ("EHLO", Kind.NOT_ATTEMPTED),
@@ -226,7 +228,7 @@ def test_a_message_whose_time_ends_while_the_server_thinks_is_not_sent(
 def test_waiting_messages_end_with_their_deadline_even_if_no_session_is_free(
     start_sink: StartSink, send: Send, message: Message
 ) -> None:
-    sink = start_sink(Rule("DOT", "user0@*", action="delay", delay_ms=2500))
+    sink = start_sink(Rule("DOT", "user0@*", action="delay", delay_ms=1500))
     deadline = boottime() + 0.3
     outcomes = send(sink, [message(0), *[message(n, deadline=deadline) for n in range(1, 5)]], connections=1)
     assert outcomes[0].kind is Kind.ACCEPTED
