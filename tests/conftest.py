@@ -63,7 +63,11 @@ def stack(django_db_setup: None, engine_urls: dict[str, str]) -> Iterator[Backgr
         port=settings.WEB_PORT,
         sandbox_port=settings.SANDBOX_SMTP_PORT,
         only=tuple(name for name in procfile.commands() if name != "flower"),
-        environment={"DATABASE_URL": postgres.url(f"test_{postgres.DATABASE}")},
+        environment={
+            "DATABASE_URL": postgres.url(f"test_{postgres.DATABASE}"),
+            # a lost worker's batches go on after seconds: the protocol is the same, the tests are not a minute long
+            "MASSMAILER_LEASE_SECONDS": "4",
+        },
     )
     with BackgroundStack(options) as running:
         yield running
