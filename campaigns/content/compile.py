@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from html import escape
 
-from campaigns.content.errors import LiquidInvalid
+from campaigns.content.errors import LiquidInvalid, RenderFailed
 from campaigns.content.inline import InlineFailed, inline_css
 from campaigns.content.links import LinkTable, check_links, comment_spans, track_html, track_text
-from campaigns.content.liquid import parse_template
+from campaigns.content.liquid import parse, parse_template
 from campaigns.content.merge_tags import UNSUBSCRIBE, ContentKind, check_usage
 from campaigns.content.mjml import MjmlInvalid, check_mjml, compile_mjml, outside_icons, rules_to_inline
 from campaigns.content.plain import plain_text
 from campaigns.content.problems import ContentInvalid, Part, Problem, place
-from campaigns.content.scan import Shield
+from campaigns.content.scan import Shield, scan
 from campaigns.content.source import CompiledContent, ContentSource
 from campaigns.content.walk import Usage, usage
 
@@ -107,10 +107,12 @@ def _check(source: ContentSource, options: Options) -> Iterator[Problem]:
     yield from _check_part(source.subject, "subject", options)
     yield from _check_part(source.preheader, "preheader", options)
     yield from _check_part(source.text, "text", options)
+    yield from _check_part(source.body, "body", options)
+    if any(construct.kind == "open" for construct in scan(source.body)):
+        return  # where a merge tag ends is a guess, so every further place would be one too
     if source.body_format == "mjml":
         yield from check_mjml(source.body)
     yield from check_links(source.body, "body")
-    yield from _check_part(source.body, "body", options)
 
 
 def _check_subject(subject: str) -> Iterator[Problem]:
@@ -129,9 +131,24 @@ def _check_part(text: str, part: Part, options: Options) -> Iterator[Problem]:
     except LiquidInvalid as error:
         yield Problem("error", "liquid", error.message, part, error.line, error.column)
         return
-    yield from check_usage(found, part, text, options.kind, options.attributes)
+    problems = list(check_usage(found, part, text, options.kind, options.attributes))
+    yield from problems
+    if not any(problem.is_error for problem in problems):
+        yield from _try_without_data(text, part)
     if options.kind == "campaign" and part in ("body", "text") and text.strip():
         yield from _check_unsubscribe(found, part, text)
+
+
+def _try_without_data(text: str, part: Part) -> Iterator[Problem]:
+    """Warnings for merge tags that fail when a lead has none of the data, which would cost that lead the message."""
+    for node in parse(text, html=part == "body"):
+        if isinstance(node, str):
+            continue
+        try:
+            node.render({})
+        except RenderFailed as failure:
+            message = f"this fails for a lead without the data, who would get no message: {failure.message}"
+            yield Problem("warning", "may-fail", message, part, failure.line, failure.column)
 
 
 def _check_unsubscribe(found: Usage, part: Part, source: str) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from css_inline import CSSInliner, InlineError
 from campaigns.content.scan import Shield
 
 _HAS_STYLE = re.compile(r"<style\b", re.I)
-_ATTRIBUTES = r"(?P<attributes>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)"
+_ATTRIBUTES = r"(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)"
 _START_TAG = re.compile(
     rf"<!--(?:-?>|.*?-->)|<(?P<raw>style|script|title|textarea|xmp)\b.*?</(?P=raw)\s*>|<(?P<name>[a-z][\w:-]*){_ATTRIBUTES}>",
     re.I | re.S,

@@ -16,7 +16,7 @@ MAX_LABEL = 80
 
 # Comments are passed over, but not Outlook's conditional ones: their links are live. "<!-->" is a whole comment.
 _COMMENT = r"<!--(?!\[if)(?:-?>|.*?-->)"
-_ATTRIBUTES = r"(?P<attributes>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)"
+_ATTRIBUTES = r"(?P<attributes>(?:[^<>\"']|\"[^\"]*\"|'[^']*')*)"
 _LINK_TAG = re.compile(rf"{_COMMENT}|<(?P<tag>a|area|v:roundrect|v:rect)(?=[\s/>]){_ATTRIBUTES}>", re.I | re.S)
 _ANY_TAG = re.compile(rf"{_COMMENT}|<(?P<tag>[a-z][\w:-]*){_ATTRIBUTES}>", re.I | re.S)
 _HREF = re.compile(r"""(?<![\w:-])href\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"'>]+))""", re.I)
@@ -125,6 +125,8 @@ def check_links(source: str, part: Part) -> Iterator[Problem]:
             if "{{" in source[begin:end]:
                 message = f"put quotes around {source[begin:end]}: a value with a space in it would break the tag"
                 yield problem_at("error", "unquoted-merge-tag", message, part, source, begin)
+        if tag["tag"] == "mj-navbar-link" and "base-url" in flat:
+            continue  # its address is completed by the compiler
         href = _HREF.search(tag["attributes"])
         if href:
             group = next(name for name in ("double", "single", "bare") if href[name] is not None)

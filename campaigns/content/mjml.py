@@ -17,10 +17,10 @@ from campaigns.content.scan import Shield, blank
 __all__ = ["MjmlInvalid", "check_mjml", "compile_mjml", "outside_icons", "rules_to_inline"]
 
 _CONTENT = re.compile(
-    rf"<(?P<tag>{'|'.join(ENDING_TAGS)})(?=[\s>])(?:[^>\"']|\"[^\"]*\"|'[^']*')*(?<!/)>(?P<inner>.*?)</(?P=tag)\s*>",
+    rf"<!--.*?-->|<(?P<tag>{'|'.join(ENDING_TAGS)})(?=[\s>])(?:[^>\"']|\"[^\"]*\"|'[^']*')*(?<!/)>(?P<inner>.*?)</(?P=tag)\s*>",
     re.S,
 )
-_TAG = re.compile(r"<[a-zA-Z/](?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+_TAG = re.compile(r"<!--.*?-->|<[a-zA-Z/](?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.S)
 _POSITION = re.compile(r" at position (\d+):\d+$")
 _INLINE_STYLE = re.compile(r"<mj-style\b[^>]*\binline\s*=\s*[\"']inline[\"'][^>]*>(.*?)</mj-style\s*>", re.S)
 _OUTSIDE_ICONS = "https://i.imgur.com/"
@@ -72,6 +72,8 @@ def _skeleton(source: str, shield: Shield) -> str:
     flat = blank(source)
     pieces, position = [], 0
     for match in _CONTENT.finditer(flat):
+        if not match["tag"]:
+            continue
         begin, end = match.span("inner")
         pieces.append(_hide_structure(source[position:begin], shield))
         pieces.append(shield.hide(source[begin:end]) if source[begin:end].strip() else "")
@@ -81,6 +83,7 @@ def _skeleton(source: str, shield: Shield) -> str:
 
 
 def _hide_structure(part: str, shield: Shield) -> str:
+    """`part` with merge tags hidden: bare in tags and comments, as comments of their own elsewhere."""
     hidden = shield.hide_all(part)
     pieces, position = [], 0
     for tag in _TAG.finditer(hidden):

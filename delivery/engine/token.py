@@ -90,7 +90,7 @@ class TokenSigner:
 
     def __init__(self, keys: TokenKeys) -> None:
         self._current = keys.current
-        self._hashes = {
+        self._hashes: dict[tuple[int, str], blake2b] = {
             (key_id, door): blake2b(key=key, digest_size=MAC_BYTES, person=door.encode())
             for key_id, key in keys.keys.items()
             for door in Door

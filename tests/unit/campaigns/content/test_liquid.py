@@ -305,7 +305,7 @@ def blocks(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 templates = st.lists(st.recursive(outputs | texts, blocks, max_leaves=6), max_size=4).map("".join)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(templates, contexts, st.booleans())
 def test_nodes_render_exactly_as_python_liquid_does(source: str, context: dict[str, object], html: bool) -> None:
     assert json.loads(json.dumps(context)) == context

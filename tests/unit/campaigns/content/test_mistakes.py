@@ -198,3 +198,25 @@ def test_accordion_icons_from_an_outside_host_are_a_warning() -> None:
 def test_errors_come_before_warnings() -> None:
     problems = check_content(source("{{ lead.attributes.x }}{{ nope }}"), attributes=())
     assert [problem.severity for problem in problems] == ["error", "warning"]
+
+
+def test_a_merge_tag_that_fails_without_data_is_a_warning() -> None:
+    problem = only(check_content(source("<p>\n{{ 10 | divided_by: lead.attributes.parts }}</p>")))
+    assert (problem.severity, problem.code, problem.line, problem.column) == ("warning", "may-fail", 2, 9)
+    assert check_content(source("{{ lead.attributes.price | times: 2 | round }} {{ feed.date | date: '%Y' }}")) == ()
+
+
+def test_a_merge_tag_that_is_never_closed_is_one_problem_not_many() -> None:
+    body = '<a href="{{ lead.id ">x</a><a href="javascript:x">y</a>'
+    assert only(check_content(ContentSource("Hi", "", body, "html"))).code == "liquid"
+
+
+def test_navigation_links_may_be_relative_to_their_base() -> None:
+    column = '<mj-navbar base-url="https://a.example"><mj-navbar-link href="/shop">Shop</mj-navbar-link></mj-navbar>'
+    assert check_content(mjml(column)) == ()
+    assert compile_content(mjml(column)).links[0].url == "https://a.example/shop"
+
+
+def test_comments_in_mjml_may_hold_merge_tags() -> None:
+    column = "<!-- {% if lead.id %} <mj-text>old</mj-text> {{ lead.email }} {% endif %} -->"
+    assert check_content(mjml(column)) == ()

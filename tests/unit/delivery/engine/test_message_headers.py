@@ -61,7 +61,7 @@ def on_one_line(value: str) -> str:
     return headers.clean(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(typed)
 @example("a" * 300)
 @example("word " * 40)
@@ -74,7 +74,7 @@ def test_a_subject_arrives_on_one_line(subject: str) -> None:
     assert str(message(subject=subject)["Subject"]) == on_one_line(subject)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(typed)
 @example('O"Neill \\ Ann')
 @example("Smith, Ann (Ms.)")
