@@ -167,6 +167,9 @@ def encoded_words(value: str, first_room: int) -> str:
 
     Characters are never divided between words.
     """
+    whole = value.encode("utf-8", "replace")
+    if _word_length(len(whole)) <= min(first_room, 75):
+        return _word(whole)
     words, room, chunk = [], first_room, b""
     for character in value:
         encoded = character.encode("utf-8", "replace")
