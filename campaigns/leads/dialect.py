@@ -17,6 +17,8 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 200
 _EXCEL_HINT = re.compile(r"\Asep=(.)\r?\n", re.IGNORECASE)
 _BACKSLASH_QUOTE = re.compile(r'[^\\"]\\"[^,;\t|\r\n]')
+# a doubled quote inside a value, rather than an empty value in quotes
+_DOUBLED_QUOTE = re.compile(r'[^,;\t|\r\n]""[^,;\t|\r\n]')
 _NEW_LINE = re.compile(r"\r\n|\r|\n")
 
 
@@ -64,7 +66,7 @@ def examine(sample: bytes, *, encoding: str = "", delimiter: str = "", complete:
     if delimiter and len(delimiter) != 1:
         raise FileRefused(f"The delimiter must be one character, not {delimiter!r}.")
     lines = _whole_lines(text, complete)
-    escapes = bool(_BACKSLASH_QUOTE.search(text))
+    escapes = bool(_BACKSLASH_QUOTE.search(text)) and not _DOUBLED_QUOTE.search(text)
     best = _best([Dialect(name, one, escapes, 1 if hint else 0) for one in (delimiter or DELIMITERS)], lines)
     return Sample(best, tuple(tuple(row) for row in parse(best, lines)))
 

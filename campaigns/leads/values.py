@@ -54,7 +54,7 @@ def name(text: str) -> str:
     text = clean(text)
     if not text.isprintable():
         # a line end in a name would end the To: header
-        text = " ".join(_CONTROL.sub(" ", text).split())
+        text = _one_line(text)
     if len(text) > MAX_NAME:
         raise ValueRefused(f"longer than {MAX_NAME} characters")
     return text
@@ -111,13 +111,17 @@ def status(text: str) -> str:
 def tags(text: str) -> str:
     """Tags of "a, b; c" or of a JSON array, as the text of a PostgreSQL array. Raises ValueRefused."""
     text = clean(text)
-    found = _json_tags(text) if text.startswith("[") else _TAG_SEPARATOR.split(text)
-    kept = list(dict.fromkeys(tag for tag in (" ".join(_CONTROL.sub(" ", one).split()) for one in found) if tag))
+    found = _json_tags(text) if text.startswith("[") else map(_one_line, _TAG_SEPARATOR.split(text))
+    kept = [tag for tag in dict.fromkeys(found) if tag]
     if any(len(tag) > MAX_TAG for tag in kept):
         raise ValueRefused(f"a tag is longer than {MAX_TAG} characters")
     if len(kept) > MAX_TAGS:
         raise ValueRefused(f"more than {MAX_TAGS} tags")
     return "{" + ",".join('"' + tag.replace("\\", "\\\\").replace('"', '\\"') + '"' for tag in kept) + "}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _json_tags(text: str) -> list[str]:
