@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from tracking import sql
+from tracking import arrays, sql
 from tracking.occurrence import Occurrence
 
+# in the order of the bits in Known.empty
 FIELDS = ("opened_at", "clicked_at", "unsubscribed_at", "complained_at")
 # the attempt that the event belongs to has not been recorded yet
 UNRECORDED = frozenset({"deferred", "queued", "sending"})
@@ -26,14 +27,20 @@ class EmailKey(NamedTuple):
 
 
 class Known(NamedTuple):
+    """What the ledger says of one e-mail. at: seconds since 1970, None for what was never attempted. empty: one bit
+    for each of FIELDS, set where the field was empty when we looked (it may be filled by now, never emptied)."""
+
     status: str
-    at: dt.datetime | None
+    at: float | None
     provider_id: int | None
+    empty: int = 15
 
     @property
     def delivered_at(self) -> dt.datetime | None:
         """When it was delivered; None where that is not known: an unknown's time is the time of its marking."""
-        return None if self.status == "unknown" else self.at
+        if self.status == "unknown" or self.at is None:
+            return None
+        return dt.datetime.fromtimestamp(self.at, dt.UTC)
 
 
 def key_of(occurrence: Occurrence) -> EmailKey:
@@ -52,7 +59,7 @@ def look_up(occurrences: Iterable[Occurrence]) -> dict[EmailKey, Known]:
     with connection.cursor() as cursor:
         for campaign_id, wanted in ids.items():
             if campaign_id:
-                cursor.execute(sql.KNOWN_EMAILS, {"campaign": campaign_id, "leads": list(wanted)})
+                cursor.execute(sql.KNOWN_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(wanted)})
             else:
                 cursor.execute(sql.KNOWN_MESSAGES, {"messages": list(wanted)})
             for row_id, *row in cursor.fetchall():
@@ -83,17 +90,17 @@ def field_of(occurrence: Occurrence) -> str | None:
 
 @dataclass
 class Marks:
-    """What events want to set in the rows of one campaign: times by lead for each field; `proved` are all leads whose
-    e-mail must have arrived."""
+    """What events want to set in the rows of one campaign: times by lead for each field; `proved`: leads whose e-mail
+    was unknown and must have arrived."""
 
     times: dict[str, dict[int, dt.datetime]] = field(default_factory=lambda: {name: {} for name in FIELDS})
     proved: set[int] = field(default_factory=set)
 
-    def add(self, row_id: int, occurrence: Occurrence) -> None:
-        if occurrence.kind != "bounce":
+    def add(self, row_id: int, occurrence: Occurrence, row: Known) -> None:
+        if row.status == "unknown" and occurrence.kind != "bounce":
             self.proved.add(row_id)
         name = field_of(occurrence)
-        if name:
+        if name and row.empty >> FIELDS.index(name) & 1:
             times = self.times[name]
             times[row_id] = min(occurrence.at, times.get(row_id, occurrence.at))
 
@@ -101,16 +108,19 @@ class Marks:
         return sorted(self.proved.union(*self.times.values()))
 
 
-def mark(fresh: Sequence[Occurrence]) -> None:
+def mark(fresh: Sequence[Occurrence], known: Mapping[EmailKey, Known]) -> None:
     """Fill the empty fields of the ledger's rows and count the leads for whom that happened on their campaigns.
 
+    known: what `look_up` found; most events change nothing and need not ask again.
     Call inside the transaction that inserted exactly these events. Locks: ledger rows, adjustments and campaigns,
     each sorted by key.
     """
     marks: dict[int, Marks] = defaultdict(Marks)
     for occurrence in fresh:
         key = key_of(occurrence)
-        marks[key.campaign_id].add(key.id, occurrence)
+        row = known.get(key)
+        if row is not None:
+            marks[key.campaign_id].add(key.id, occurrence, row)
     messages = marks.pop(0, None)
     counts = {campaign_id: _mark_emails(campaign_id, marks[campaign_id]) for campaign_id in sorted(marks)}
     if messages:
@@ -121,6 +131,8 @@ def mark(fresh: Sequence[Occurrence]) -> None:
 def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
     """How many rows had each field filled, and under "proved" how many were unknown and are sent now."""
     counts: Counter[str] = Counter()
+    if not marks.touched():
+        return counts
     rows = _lock(campaign_id, marks)
     new: dict[str, list[dt.datetime | None]] = {name: [] for name in FIELDS}
     unknown: list[int] = []
@@ -137,7 +149,8 @@ def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
             counts[name] += time is not None
     with connection.cursor() as cursor:
         if marked:
-            cursor.execute(sql.MARK_EMAILS, {"campaign": campaign_id, "leads": marked, **new})
+            filled = {name: arrays.times(times) for name, times in new.items()}
+            cursor.execute(sql.MARK_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(marked), **filled})
         if unknown:
             cursor.execute(sql.PROVE_EMAILS, {"campaign": campaign_id, "leads": unknown})
             counts["proved"] = cursor.rowcount
@@ -145,9 +158,9 @@ def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
 
 
 def _lock(campaign_id: int, marks: Marks) -> list[tuple[int, bool, bool, bool, bool, bool]]:
-    wanted = {name: list(times) for name, times in marks.times.items()}
+    wanted = {name: arrays.bigints(times) for name, times in marks.times.items()}
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK_EMAILS, {"campaign": campaign_id, "leads": marks.touched(), **wanted})
+        cursor.execute(sql.LOCK_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(marks.touched()), **wanted})
         rows: list[tuple[int, bool, bool, bool, bool, bool]] = cursor.fetchall()
     return rows
 

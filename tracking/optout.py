@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -65,7 +64,7 @@ def apply(occurrence: Occurrence) -> None:
     changed = leave(person, scope, _source(subject)) if leaving else come_back(person, scope)
     # a request that changes nothing leaves no event, unless it is the first one of its campaign
     if changed or (leaving and _is_unmarked(subject)):
-        record([replace(occurrence, data={**(occurrence.data or {}), "scope": scope})])
+        record([occurrence._replace(data={**(occurrence.data or {}), "scope": scope})])
 
 
 def _scope(occurrence: Occurrence, person: Person) -> str:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 # most events that overtake their e-mail's record do it by less than a second
 FIRST_WAIT_SECONDS = 2
-MACHINE_KINDS = frozenset({"open", "click"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,9 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
     for occurrence in placed:
         waits = park and ledger.overtakes(occurrence, known.get(ledger.key_of(occurrence)))
         (early if waits else ready).append(occurrence)
-    fresh = _insert(_judged(ready, known))
+    fresh = _insert(_judged(ready, known), known)
     _add_rollups(fresh)
-    ledger.mark(fresh)
+    ledger.mark(fresh, known)
     _park(early)
     set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])
     return Recorded(len(fresh), tuple(occurrence.id for occurrence in early), len(astray))
@@ -75,7 +74,7 @@ def _by_month(occurrences: Iterable[Occurrence]) -> tuple[list[Occurrence], list
 
 
 def _judged(occurrences: list[Occurrence], known: dict[ledger.EmailKey, ledger.Known]) -> list[Occurrence]:
-    """The events with the provider of their e-mail and with what only the ledger and the neighbours tell."""
+    """The events with what only the ledger and the neighbours tell about who made them."""
     burst = who.bursts(
         who.Click(ledger.key_of(occurrence), occurrence.at, occurrence.link_number, place)
         for place, occurrence in enumerate(occurrences)
@@ -85,18 +84,16 @@ def _judged(occurrences: list[Occurrence], known: dict[ledger.EmailKey, ledger.K
     for place, occurrence in enumerate(occurrences):
         row = known.get(ledger.key_of(occurrence))
         verdict = who.IN_A_BURST if place in burst else None
-        if verdict is None and row is not None:
+        if verdict is None and row is not None and occurrence.kind == "click":
             verdict = who.too_soon(occurrence.kind, occurrence.at, row.delivered_at)
         if verdict is not None and occurrence.who != "machine":
-            occurrence = replace(occurrence, who=verdict.who, who_reason=verdict.reason)
-        if row is not None and row.provider_id is not None and occurrence.provider_id is None:
-            occurrence = replace(occurrence, provider_id=row.provider_id)
+            occurrence = occurrence._replace(who=verdict.who, who_reason=verdict.reason)
         judged.append(occurrence)
     return judged
 
 
-def _insert(occurrences: list[Occurrence]) -> list[Occurrence]:
-    """Those that were not in the table before."""
+def _insert(occurrences: list[Occurrence], known: dict[ledger.EmailKey, ledger.Known]) -> list[Occurrence]:
+    """Write the events with the provider of their e-mail; those that were not in the table before."""
     if not occurrences:
         return []
     with connection.cursor() as cursor:
@@ -105,18 +102,21 @@ def _insert(occurrences: list[Occurrence]) -> list[Occurrence]:
         # Django does not translate the errors of COPY by itself
         with connection.wrap_database_errors, cursor.copy(sql.COPY_STAGE) as copy:
             for occurrence in sorted(occurrences, key=lambda o: (o.at, o.id)):
-                copy.write_row(_row(occurrence))
+                copy.write_row(_row(occurrence, known.get(ledger.key_of(occurrence))))
         failpoints.hit("drain_after_copy")
         cursor.execute(sql.INSERT_EVENTS)
+        if cursor.rowcount == len(occurrences):
+            return occurrences
         new: set[UUID] = {row_id for (row_id,) in cursor.fetchall()}
     return [occurrence for occurrence in occurrences if occurrence.id in new]
 
 
-def _row(o: Occurrence) -> tuple[object, ...]:
+def _row(o: Occurrence, email: ledger.Known | None) -> tuple[object, ...]:
     """In the order of sql.COLUMNS."""
+    provider_id = email.provider_id if o.provider_id is None and email else o.provider_id
     data = None if o.data is None else json.dumps(o.data)
     return (
-        o.at, o.id, o.campaign_id, o.message_id, o.lead_id, o.provider_id, o.link_number, o.kind, o.who,
+        o.at, o.id, o.campaign_id, o.message_id, o.lead_id, provider_id, o.link_number, o.kind, o.who,
         o.who_reason, o.user_agent, o.network, data,
     )  # fmt: skip
 

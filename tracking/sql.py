@@ -36,12 +36,18 @@ ON CONFLICT (at, id) DO NOTHING
 RETURNING id
 """  # noqa: S608 (the columns above, no values)
 
-# What the ledger knows about the e-mails of a round, one statement a campaign: one partition, by primary key. ~8 ms.
+# What the ledger knows about the e-mails of a round, one statement a campaign: one partition, by primary key. The bits
+# of the last column say which fields are still empty. ~15 ms.
 KNOWN_EMAILS = """
-SELECT lead_id, status, at, provider_id FROM delivery_email
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s)
+SELECT lead_id, status, extract(epoch FROM at)::float8, provider_id,
+       (opened_at IS NULL)::int + 2 * (clicked_at IS NULL)::int + 4 * (unsubscribed_at IS NULL)::int
+           + 8 * (complained_at IS NULL)::int
+  FROM delivery_email
+ WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[])
 """
-KNOWN_MESSAGES = "SELECT id, status, at, provider_id FROM delivery_message WHERE id = ANY(%(messages)s)"
+KNOWN_MESSAGES = """
+SELECT id, status, extract(epoch FROM at)::float8, provider_id, 3 FROM delivery_message WHERE id = ANY(%(messages)s)
+"""
 
 # Rows that something will change, locked in the order of the key: two writers wait for each other, never in a ring.
 # Which fields are empty is read under the lock, and counted from there. ~15 ms.
@@ -49,12 +55,12 @@ LOCK_EMAILS = """
 SELECT lead_id, status = 'unknown', opened_at IS NULL, clicked_at IS NULL, unsubscribed_at IS NULL,
        complained_at IS NULL
   FROM delivery_email
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s)
+ WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[])
    AND (status = 'unknown'
-        OR (opened_at IS NULL AND lead_id = ANY(%(opened_at)s))
-        OR (clicked_at IS NULL AND lead_id = ANY(%(clicked_at)s))
-        OR (unsubscribed_at IS NULL AND lead_id = ANY(%(unsubscribed_at)s))
-        OR (complained_at IS NULL AND lead_id = ANY(%(complained_at)s)))
+        OR (opened_at IS NULL AND lead_id = ANY(%(opened_at)s::bigint[]))
+        OR (clicked_at IS NULL AND lead_id = ANY(%(clicked_at)s::bigint[]))
+        OR (unsubscribed_at IS NULL AND lead_id = ANY(%(unsubscribed_at)s::bigint[]))
+        OR (complained_at IS NULL AND lead_id = ANY(%(complained_at)s::bigint[])))
  ORDER BY lead_id
    FOR UPDATE
 """

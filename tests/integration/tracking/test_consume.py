@@ -244,8 +244,9 @@ def test_a_second_drain_at_the_same_time_does_nothing(sent: Sent) -> None:
     def hold() -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql.TRY_LOCK)
-        held.set()
-        done.wait(30)
+            held.set()
+            done.wait(30)
+            cursor.execute(sql.UNLOCK)
         connection.close()
 
     holder = threading.Thread(target=hold)
