@@ -51,16 +51,19 @@ def model_item(title: str, icon: str, model: str) -> Item:
 def page_item(title: str, icon: str, url_name: str, *permissions: str) -> Item:
     """The sidebar entry of a page of our own; left out where its address does not exist in this installation."""
 
-    def shown(request: HttpRequest) -> bool:
-        return allowed(*permissions)(request) and bool(link(request))
-
     def link(_request: HttpRequest) -> str:
         try:
             return reverse(url_name)
         except NoReverseMatch:
             return ""
 
-    return {"title": title, "icon": icon, "link": link, "permission": shown}
+    def is_shown(request: HttpRequest) -> bool:
+        return allowed(*permissions)(request) and bool(link(request))
+
+    def is_active(request: HttpRequest) -> bool:
+        return bool(link(request)) and request.path.startswith(link(request))
+
+    return {"title": title, "icon": icon, "link": link, "permission": is_shown, "active": is_active}
 
 
 def work_items() -> list[Item]:

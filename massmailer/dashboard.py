@@ -156,7 +156,9 @@ def campaign_alerts() -> list[Alert]:
         if campaign.state == State.DRAFT and campaign.state_reason:
             text = f"“{campaign.name}” could not be launched: {campaign.state_reason}"
             found.append(Alert("error", text, link, "Open"))
-        if campaign.dead or campaign.unknown:
-            text = f"“{campaign.name}” has {campaign.dead:,} dead letters and {campaign.unknown:,} unknown e-mails."
+        waiting = [f"{campaign.dead:,} dead letters"] if campaign.dead else []
+        waiting += [f"{campaign.unknown:,} unknown e-mails"] if campaign.unknown else []
+        if waiting:
+            text = f"“{campaign.name}”: {' and '.join(waiting)} wait for somebody's decision."
             found.append(Alert("warning", text, link, "Open"))
     return found[:5]

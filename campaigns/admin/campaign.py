@@ -22,14 +22,13 @@ from campaigns.admin.progress import STATE_VARIANTS, percent_of, progress_of
 from campaigns.models import Campaign
 from campaigns.services.preflight import preflight
 
-# raw markup is for those who may change it; everybody else has the preview
-MARKUP_FIELDS = ("body_format", "body", "text", "template")
 DRAFT_FIELDSETS = (
     ("Campaign", {"fields": ("name", ("segment", "mailing_list"), "priority")}),
     ("Sender", {"fields": (("from_name", "from_email"), "reply_to")}),
     ("Content", {"fields": ("template", "subject", "preheader", "body_format", "body")}),
     ("Plain text", {"classes": ("collapse",), "fields": ("text",)}),
 )
+# raw markup is for those who may change it; everybody else has the preview
 FROZEN_FIELDSETS = (
     ("Campaign", {"fields": ("name", "audience_link", "priority", "scheduled_at", "launched_at", "finished_at")}),
     ("Sender", {"fields": ("from_name", "from_email", "reply_to")}),
@@ -84,11 +83,6 @@ class CampaignAdmin(CampaignActions):
         if obj is None or self.has_change_permission(request, obj):
             return ()
         return ("audience_link", "scheduled_at", "launched_at", "finished_at")
-
-    def get_form(self, request: HttpRequest, obj: Campaign | None = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is not None and not self.has_change_permission(request, obj):
-            kwargs["exclude"] = (*MARKUP_FIELDS, "segment", "mailing_list")
-        return super().get_form(request, obj, change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: CampaignForm, change: bool) -> None:
         if not change:

@@ -166,6 +166,7 @@ class CampaignActions(ModelAdmin):
         variant=ActionVariant.DANGER,
         dialog={
             "title": "Cancel this campaign for good?",
+            "danger": True,
             "description": "What has been sent stays sent. All other leads are recorded as skipped. "
             "A cancelled campaign cannot be resumed; you can duplicate it.",
             "form_class": BaseDialogForm,

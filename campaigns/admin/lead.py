@@ -141,6 +141,7 @@ class LeadAdmin(KeysetModelAdmin):
         variant=ActionVariant.DANGER,
         dialog={
             "title": "Erase this person for good?",
+            "danger": True,
             "description": "Name, address, attributes, tags and list memberships are deleted. Records of e-mails stay "
             "without anything that names the person. This cannot be undone.",
             "form_class": BaseDialogForm,

@@ -102,6 +102,10 @@ class LeadImportAdmin(KeysetModelAdmin):
         # an import is watched and cancelled, never edited
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: LeadImport | None = None) -> bool:
+        runs = isinstance(obj, LeadImport) and obj.state in imports.OPEN
+        return not runs and super().has_delete_permission(request, obj)
+
     def has_cancel_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         return request.user.has_perm(ADD)
 
@@ -137,6 +141,7 @@ class LeadImportAdmin(KeysetModelAdmin):
         variant=ActionVariant.DANGER,
         dialog={
             "title": "Cancel this import?",
+            "danger": True,
             "description": "Nothing of it reaches your leads.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Cancel the import",

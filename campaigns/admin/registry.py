@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import reverse
+from unfold.enums import ActionVariant
 
 from campaigns.models import Campaign, Lead
 
@@ -37,7 +38,7 @@ class CampaignButton:
         return {
             "title": self.title,
             "icon": self.icon,
-            "variant": None,
+            "variant": ActionVariant.DEFAULT,
             "attrs": {},
             "dialog": {"title": self.title} if self.dialog else None,
             "path": reverse(self.url_name, args=[campaign.pk]),

@@ -52,11 +52,6 @@ class TemplateAdmin(ModelAdmin):
             return FIELDSETS
         return (("Template", {"fields": ("name", "subject", "preheader")}),)
 
-    def get_form(self, request: HttpRequest, obj: Template | None = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is not None and not self.has_change_permission(request, obj):
-            kwargs["exclude"] = ("body_format", "body", "text")
-        return super().get_form(request, obj, change, **kwargs)
-
     def save_model(self, request: HttpRequest, obj: Template, form: TemplateForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         for problem in form.content_problems:

@@ -14,10 +14,10 @@ from delivery.models import Pool, PoolMember
 class PoolMemberInline(TabularInline):
     model = PoolMember
     extra = 0
-    min_num = 0
+    hide_title = True
     fields = ("provider", "tier", "weight")
     verbose_name = "provider"
-    verbose_name_plural = "providers: the lowest healthy tier is used, weights share its traffic"
+    verbose_name_plural = "providers (the lowest tier is used first)"
 
 
 @admin.register(Pool)

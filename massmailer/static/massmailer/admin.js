@@ -9,14 +9,15 @@
   const isOpen = () => Boolean(modal()?.querySelector("#dialog") && modal().offsetParent !== null);
   const stops = () => [...modal().querySelectorAll(FOCUSABLE)].filter((node) => node.offsetParent !== null);
 
-  // a dialog gets the focus: the first field, else the button that does it; Escape gives it back to who opened it
+  // a dialog gets the focus: the first field, else the button that does it, or the way back where it is for good;
+  // Escape gives it back to who opened it
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target?.id !== "modal-content") return;
     opener = event.detail.requestConfig?.elt ?? null;
     const wait = (left) => {
       if (!isOpen()) return left && requestAnimationFrame(() => wait(left - 1));
       const field = modal().querySelector("#dialog-form :is(input:not([type=hidden]), select, textarea)");
-      (field ?? modal().querySelector("[data-dialog-submit]") ?? stops()[0])?.focus();
+      (field ?? modal().querySelector("[data-dialog-focus]") ?? stops()[0])?.focus();
     };
     wait(60);
   });
@@ -43,9 +44,26 @@
         event.preventDefault();
         node.click();
       });
-      const icon = node.matches(".material-symbols-outlined") ? node.textContent.trim() : "";
-      if (icon === "dock_to_right") node.setAttribute("aria-label", "Show or hide the menu");
-      if (icon === "close") node.setAttribute("aria-label", "Close the menu");
+    }
+  };
+
+  // an icon is a word to a screen reader: it is hidden beside a text, and named where it stands alone
+  const ICON_NAMES = {
+    add: "Add", arrow_back: "Back", more_horiz: "Actions", more_vert: "More", close: "Close", delete: "Delete",
+    dock_to_right: "Show or hide the menu", unfold_more: "Account", search: "Search", filter_list: "Filters",
+    expand_more: "Show or hide", refresh: "Working",
+  };
+  const nameIcons = () => {
+    for (const icon of document.querySelectorAll(".material-symbols-outlined:not([data-named])")) {
+      icon.dataset.named = "1";
+      const owner = icon.closest("a, button, [role=button]");
+      const name = ICON_NAMES[icon.textContent.trim()];
+      if (owner && owner.textContent.trim() === icon.textContent.trim() && name) {
+        if (!owner.getAttribute("aria-label")) owner.setAttribute("aria-label", name);
+        if (owner !== icon) icon.setAttribute("aria-hidden", "true");
+      } else if (owner !== icon) {
+        icon.setAttribute("aria-hidden", "true");
+      }
     }
   };
 
@@ -78,5 +96,9 @@
     if (event.target.matches?.("select[data-submits]")) event.target.form.requestSubmit();
   });
 
-  document.addEventListener("DOMContentLoaded", reach);
+  document.addEventListener("DOMContentLoaded", () => {
+    reach();
+    nameIcons();
+  });
+  document.addEventListener("htmx:afterSettle", nameIcons);
 })();
