@@ -109,20 +109,25 @@ def render_text(source: str, context: Mapping[str, object], *, html: bool) -> st
     return "".join(part if isinstance(part, str) else part.render(context) for part in parse(source, html=html))
 
 
-@lru_cache(maxsize=4096)
-def _target(campaign_id: int, number: int) -> str | None:
-    return Link.objects.filter(campaign_id=campaign_id, number=number).values_list("url", flat=True).first()
+@lru_cache(maxsize=512)
+def _targets(campaign_id: int) -> dict[int, str]:
+    """All links of a launched campaign: they never change. Raises Link.DoesNotExist, which is not remembered."""
+    targets = dict(Link.objects.filter(campaign_id=campaign_id).values_list("number", "url"))
+    if not targets:
+        raise Link.DoesNotExist(f"campaign {campaign_id} has no links")
+    return targets
 
 
 def link_target(*, campaign_id: int, number: int, lead_id: int) -> str | None:
-    """Where a tracked link leads; None for an unknown link. Targets are kept in memory: they never change.
+    """Where a tracked link leads; None for an unknown link.
 
-    The lead is read only for a target with merge tags.
+    The links of a campaign are read once a process; the lead is read only for a target with merge tags.
     """
-    url = _target(campaign_id, number)
+    try:
+        url = _targets(campaign_id).get(number)
+    except Link.DoesNotExist:
+        return None
     if url is None:
-        # a miss is not remembered: the campaign may be launched after somebody guessed its links
-        _target.cache_clear()
         return None
     if "{" not in url:
         return url
