@@ -73,7 +73,7 @@ def make_sent(redis_client: redis.Redis, db: None) -> MakeSent:
 
     def make(leads: int = 1, *, to_list: bool = False, delivered: bool = True) -> Sent:
         forget_partitioned_rows()
-        content._target.cache_clear()
+        content._targets.cache_clear()
         mailing_list = MailingList.objects.create(name="Garden news") if to_list else None
         campaign = Campaign.objects.create(
             name="Spring", subject="Hello", from_email="news@sender.example", body=BODY, body_format="html",
