@@ -43,7 +43,7 @@ install() {
     fi
     make_environment
     echo "Installing $2 ..." >&2
-    "$python" -m pip install --quiet --disable-pip-version-check --no-input -r "$root/$2" ||
+    "$python" -m pip install -qq --disable-pip-version-check --no-input -r "$root/$2" ||
         fail "the packages of $2 could not be installed; the lines above say why."
     echo "$wanted" >"$stamp"
 }

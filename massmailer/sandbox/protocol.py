@@ -38,7 +38,7 @@ class FastSMTP(SMTP):
         else:
             envelope.content = envelope.original_content = content
             status = str(await self._call_handler_hook("DATA"))
-        self._set_post_data_state()  # type: ignore[no-untyped-call]  # aiosmtpd types its public methods only
+        self._set_post_data_state()
         await self.push(status)
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:

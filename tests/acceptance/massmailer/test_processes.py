@@ -20,7 +20,7 @@ import pytest
 from django.conf import settings
 
 from massmailer.celery import app
-from massmailer.embedded import engines, paths, pids
+from massmailer.embedded import engines, logs, paths, pids
 from massmailer.processes import procfile, record
 from massmailer.processes.background import BackgroundStack
 from massmailer.processes.options import StackOptions
@@ -90,7 +90,7 @@ def test_the_whole_stack_comes_up_without_configuration_and_leaves_nothing_behin
     wait_for(lambda: _status(flower, "/workers") == 401)
     flower.close()
     groups = set(children.values())
-    assert stack.stop() == 0
+    assert stack.stop() == 0, logs.tail("stack")
     assert not any(pids.is_alive(pid) for pid in children.values())
     assert groups.isdisjoint(_live_groups())
     assert engines.status() == {"postgres": "stopped", "valkey": "stopped"}
