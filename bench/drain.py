@@ -54,6 +54,7 @@ def fill_stream(campaign_id: int, leads: int, events: int, rng: random.Random) -
     from tracking.occurrence import happened
 
     client = stream.client(settings.REDIS_URL, 10)
+    client.delete(stream.EVENTS, stream.PRIORITY)  # what a run that was broken off has left
     about = {"campaign_id": campaign_id, "user_agent": AGENT, "network": "203.0.113.0/24"}
     for start in range(0, events, 5000):
         with client.pipeline(transaction=False) as pipeline:

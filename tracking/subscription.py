@@ -30,8 +30,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the page shows. list_name: "" where the campaign did not go to a list; address: masked."""
+    """What the page shows. list_name: "" where the campaign did not go to a list; address: masked. is_known: False
+    where PostgreSQL could not be asked; what then stands here is only likely."""
 
+    is_known: bool = False
     address: str = ""
     list_name: str = ""
     on_list: bool = True
@@ -59,6 +61,7 @@ def standing(subject: Subject) -> Standing:
     """How the person stands now. Raises OperationalError or InterfaceError where PostgreSQL is away."""
     person = find(subject)
     return Standing(
+        is_known=True,
         address=masked(person.address),
         list_name=person.mailing_list.name if person.mailing_list else "",
         on_list=not _left_list(person),
