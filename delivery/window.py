@@ -13,7 +13,7 @@ from django.conf import settings
 from campaigns.addresses import address_hash
 from delivery import sql
 from delivery.content import Prepared
-from delivery.database import AsyncConnection
+from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.headers import list_unsubscribe
 from delivery.engine.message import MessageHead, RenderFailed
 from delivery.engine.outcome import Kind, Outcome
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 # suppression and subscription are read at most this long before MAIL
 FRESH_SECONDS = 5.0
+UNREAD = Outcome(Kind.NOT_ATTEMPTED, reply="the database was away")
 NOT_SUBSCRIBED = {"unsubscribed": "unsubscribed", "bounced": "bounced before", "complained": "complained before"}
 
 
@@ -87,13 +88,20 @@ async def send_window(
 
     claimed_at: CLOCK_BOOTTIME seconds of the claim. No message starts later than CLAIM_TO_SEND_SECONDS after it; one
     that waited longer than FRESH_SECONDS for its connection is read and rendered anew before it is tried again.
+    A database that is away costs those that still wait their turn, never the outcomes of those that were sent.
     """
     until = claimed_at + settings.CLAIM_TO_SEND_SECONDS
     results: dict[int, Result] = {lead_id: Result(lead_id, skip("erased")) for lead_id in lead_ids}
     waiting = list(lead_ids)
     while waiting:
         fresh_until = min(until, boottime() + FRESH_SECONDS)
-        letters = await _write_letters(connection, work, waiting, results, fresh_until)
+        try:
+            letters = await _write_letters(connection, work, waiting, results, fresh_until)
+        except DatabaseAway as error:
+            # only those of this read are unsent: what was handed over before it keeps its outcome
+            logger.warning("campaign %s: %s leads could not be read: %s", work.campaign_id, len(waiting), error)
+            results.update({lead_id: Result(lead_id, UNREAD) for lead_id in waiting})
+            break
         await _hand_over(letters, route)
         late = [letter for letter in letters if letter.result.outcome.kind is Kind.NOT_ATTEMPTED]
         waiting = [letter.result.lead_id for letter in late if letter.result.outcome.rule == "late"]
