@@ -106,6 +106,8 @@ def _prepare_folders() -> None:
             os.chown(folder, owner.uid, owner.gid)
         except OSError as error:  # root of a container that has no other user to give
             raise EngineError(f"{folder} cannot be given to PostgreSQL's user ({error}): set DATABASE_URL.") from error
+    # for the person who finds a folder of digits in /var/lib one day
+    (paths.postgres_home() / "belongs-to").write_text(f"checkout {paths.checkout()}\nstate {paths.var_dir()}\n")
 
 
 def _initialise() -> None:
