@@ -97,10 +97,8 @@ async def _send_and_record(
     failpoints.hit("after_message_send")
     rows = [row for _, group in ways for row in group]
     await _record(worker, token, rows)
-    accepted = sum(row.outcome.kind is Kind.ACCEPTED for row in rows)
-    if accepted:
-        metrics.observe_latency(boottime() - started, accepted)
-        metrics.add("emails_sent_total", accepted, stream="transactional")
+    accepted = [row.provider_id for row in rows if row.outcome.kind is Kind.ACCEPTED]
+    metrics.count_sent("transactional", boottime() - started, accepted)
 
 
 async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed]) -> None:

@@ -12,6 +12,7 @@ import os
 import threading
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import redis
@@ -26,12 +27,13 @@ REDIS_TIMEOUT_SECONDS = 1.0
 # upper bounds; what is above the last one is counted under "inf"
 LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 INFINITY = "inf"
+SENT = "emails_sent_total"
 LATENCY = "delivery_latency_seconds"
 LATENCY_SUM = "delivery_latency_microseconds"
 
 
 def add(name: str, n: int = 1, **labels: str) -> None:
-    """Count `n` more of `name`, such as add("emails_sent_total", 50, stream="marketing", provider="Relay")."""
+    """Count `n` more of `name`, such as add("throttled_total", 50, group="gmail")."""
     _recorder.add({_field(name, labels): n})
 
 
@@ -40,6 +42,15 @@ def observe_latency(seconds: float, n: int = 1) -> None:
     place = bisect_left(LATENCY_BUCKETS_SECONDS, seconds)
     bound = str(LATENCY_BUCKETS_SECONDS[place]) if place < len(LATENCY_BUCKETS_SECONDS) else INFINITY
     _recorder.add({_field(LATENCY, {"le": bound}): n, _field(LATENCY_SUM, {}): round(seconds * n * 1_000_000)})
+
+
+def count_sent(stream: str, seconds: float, provider_ids: Collection[int | None]) -> None:
+    """Record accepted e-mails that took `seconds` together. provider_ids: who took each of them, one for an e-mail."""
+    if not provider_ids:
+        return
+    observe_latency(seconds, len(provider_ids))
+    for provider_id, n in Counter(provider_ids).items():
+        add(SENT, n, stream=stream, provider=str(provider_id or ""))
 
 
 def flush() -> None:

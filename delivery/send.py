@@ -295,10 +295,8 @@ class BatchSender:
         return results
 
     def _observe(self, results: Sequence[Result], seconds: float) -> None:
-        accepted = sum(result.outcome.kind is Kind.ACCEPTED for result in results)
-        if accepted:
-            metrics.observe_latency(seconds, accepted)
-            metrics.add("emails_sent_total", accepted, stream="marketing")
+        accepted = [result.provider_id for result in results if result.outcome.kind is Kind.ACCEPTED]
+        metrics.count_sent("marketing", seconds, accepted)
 
     # --- the end
 

@@ -82,7 +82,7 @@ def _send_and_read(campaign_id: int, imported: LeadImport, pool_id: int, chosen:
     show.step("Every lead is accounted for: counters, ledger and mailbox agree, nobody got it twice")
     receipt_seconds = reading.send_receipt(pool_id, settings.SANDBOX_DIR)
     show.step(f"Transactional message arrived after {receipt_seconds:.2f} s")
-    deeds = reading.read_some(settings.SANDBOX_DIR, arrived, Visitor(chosen.url))
+    deeds = reading.read_some(campaign_id, settings.SANDBOX_DIR, arrived, Visitor(chosen.url))
     campaign = reading.wait_for_counters(campaign_id, deeds)
     show.step(f"{deeds.opened} e-mails opened, {deeds.clicked} clicked, one reader unsubscribed, all counted")
     sending.prove(campaign_id)

@@ -17,8 +17,6 @@ from massmailer.metrics import broker, database
 
 log = logging.getLogger(__name__)
 Numbers = TypeVar("Numbers")
-# what the senders push; here it is the source of transactional mail and of the numbers by provider
-SENT = "emails_sent_total"
 
 
 class Collector(PrometheusCollector):
@@ -34,6 +32,7 @@ class Collector(PrometheusCollector):
             yield from _database_families(stored)
         if counted:
             yield from _redis_families(counted)
+            yield _provider_family(counted.pushed, stored.providers if stored else {})
         yield from _sent_families(stored, counted)
         if depths is not None:
             yield _gauges("queue_depth", "Messages waiting in the broker.", "queue", depths)
@@ -97,19 +96,28 @@ def _sent_families(stored: database.DatabaseNumbers | None, counted: broker.Redi
     if stored:
         sent.add_metric(["marketing"], stored.accepted)
     if counted:
-        sent.add_metric(["transactional"], counted.pushed.total(SENT, stream="transactional"))
+        sent.add_metric(["transactional"], counted.pushed.total(pushed.SENT, stream="transactional"))
     yield sent
+
+
+def _provider_family(snapshot: pushed.Snapshot, names: dict[str, str]) -> Metric:
+    """A family of its own: a sum over emails_sent_total must not count an e-mail twice."""
+    labels = ["stream", "provider"]
+    family = CounterMetricFamily("provider_emails_sent", "E-mails accepted, counted by the workers.", labels=labels)
+    for (name, pairs), value in sorted(snapshot.counters.items()):
+        if name == pushed.SENT:
+            found = dict(pairs)
+            provider_id = found.get("provider", "")
+            family.add_metric([found["stream"], names.get(provider_id, provider_id)], value)
+    return family
 
 
 def _pushed_counters(snapshot: pushed.Snapshot) -> Iterator[Metric]:
     families: dict[tuple[str, tuple[str, ...]], CounterMetricFamily] = {}
     for (name, pairs), value in sorted(snapshot.counters.items()):
         labels = tuple(label for label, _ in pairs)
-        if name == SENT:
-            if "provider" not in labels:
-                continue
-            # a sum over emails_sent_total must not count an e-mail twice
-            name = "provider_emails_sent_total"
+        if name == pushed.SENT:
+            continue
         family = families.setdefault(
             (name, labels), CounterMetricFamily(name, "Counted by the workers.", labels=list(labels))
         )

@@ -13,6 +13,9 @@ from django.db import connection, transaction
 STATEMENT_TIMEOUT_MS = 3000
 STATUSES = ("pending", "deferred", "sent", "bounced", "failed", "dead", "skipped", "unknown")
 
+# the workers count by id, people look for names
+PROVIDERS = "SELECT id::text, name FROM delivery_provider"
+
 CAMPAIGNS_BY_STATE = "SELECT state, count(*) FROM campaigns_campaign GROUP BY state"
 
 # the copies that are refreshed each second while a campaign is at work
@@ -42,8 +45,12 @@ FROM delivery_message WHERE status IN ('queued', 'deferred', 'sending')
 
 @dataclass(frozen=True)
 class DatabaseNumbers:
-    """Ages in seconds. emails_by_status sums all campaigns; events_by_kind counts leads once a campaign."""
+    """Ages in seconds. providers: name by id.
 
+    emails_by_status: leads of all campaigns. events_by_kind: leads, each counted once a campaign.
+    """
+
+    providers: dict[str, str]
     campaigns_by_state: dict[str, int]
     emails_by_status: dict[str, int]
     events_by_kind: dict[str, int]
@@ -55,9 +62,11 @@ class DatabaseNumbers:
 
 
 def read() -> DatabaseNumbers:
-    """Ask PostgreSQL five short questions. Raises django.db.Error, after three seconds each at most."""
+    """Ask PostgreSQL six short questions. Raises django.db.Error, after three seconds each at most."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+        cursor.execute(PROVIDERS)
+        providers = dict(cursor.fetchall())
         cursor.execute(CAMPAIGNS_BY_STATE)
         by_state = dict(cursor.fetchall())
         cursor.execute(CAMPAIGN_SUMS)
@@ -69,6 +78,7 @@ def read() -> DatabaseNumbers:
         cursor.execute(MESSAGES)
         queued, deferred, oldest_message = cursor.fetchone()
     return DatabaseNumbers(
+        providers=providers,
         campaigns_by_state=by_state,
         emails_by_status=dict(zip(STATUSES, sums, strict=False)),
         events_by_kind=dict(zip(("open", "click", "unsubscribe", "complaint"), sums[len(STATUSES) :], strict=True)),

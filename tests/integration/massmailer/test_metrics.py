@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from campaigns.models import Campaign
 from delivery import metrics as pushed
-from delivery.models import Batch
+from delivery.models import Batch, Provider
 from massmailer import pulse
 from massmailer.celery import app
 
@@ -94,9 +94,10 @@ def test_queue_depths_over_all_priorities(client, redis_client):
 
 def test_latency_histogram_and_pushed_counters(client, redis_client, monkeypatch):
     monkeypatch.setattr(pushed, "_recorder", pushed.Recorder())
-    pushed.observe_latency(0.02, 7)
-    pushed.add("emails_sent_total", 6, provider='Relay "1"', stream="marketing")
-    pushed.add("emails_sent_total", 2, stream="transactional")
+    relay = Provider.objects.create(name='Relay "1"', host="127.0.0.1")
+    pushed.count_sent("marketing", 0.02, [relay.pk] * 4 + [None])
+    pushed.count_sent("transactional", 0.02, [relay.pk] * 2)
+    pushed.count_sent("transactional", 0.02, [])
     pushed.add("throttled_total", 3, group="gmail")
     pushed.flush()
     numbers = scrape(client)
@@ -105,7 +106,7 @@ def test_latency_histogram_and_pushed_counters(client, redis_client, monkeypatch
     assert numbers["delivery_latency_seconds_count", ()] == 7
     assert numbers["delivery_latency_seconds_sum", ()] == pytest.approx(0.14)
     labels = (("provider", 'Relay "1"'), ("stream", "marketing"))
-    assert numbers["provider_emails_sent_total", labels] == 6
+    assert numbers["provider_emails_sent_total", labels] == 4
     assert numbers["throttled_total", (("group", "gmail"),)] == 3
     assert numbers["emails_sent_total", (("stream", "transactional"),)] == 2
 

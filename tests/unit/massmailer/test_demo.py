@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
+import signal
 import socket
 import threading
 import time
@@ -12,10 +14,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from rich.console import Console
 
 from massmailer.demo import mailbox, places
 from massmailer.demo.errors import DemoFailed
+from massmailer.demo.leaving import Leaving, Stopped
 from massmailer.demo.mailbox import Arrived
 from massmailer.demo.show import Show
 from massmailer.demo.visitors import Visitor
@@ -145,3 +149,30 @@ def test_a_visitor_notices_a_dead_link(refusing_server: str):
 def test_a_visitor_never_leaves_our_own_web_server():
     with pytest.raises(DemoFailed, match="was not visited"):
         Visitor("http://localhost:8000").click("http://example.com/c/tok/1")
+
+
+@pytest.mark.parametrize(
+    ("count", "embedded", "words"), [(50_000, True, "mailbox keeps"), (200, False, "DATABASE_URL")]
+)
+def test_what_the_demo_refuses_before_anything_starts(settings, count: int, embedded: bool, words: str):
+    settings.EMBEDDED = embedded
+    with pytest.raises(CommandError, match=words):
+        call_command("demo", once=True, leads=count)
+
+
+def test_the_first_signal_raises_and_later_ones_are_not_heard():
+    with Leaving() as leaving:
+        with pytest.raises(Stopped) as stopped:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stopped.value.number == signal.SIGTERM
+        os.kill(os.getpid(), signal.SIGINT)
+        leaving.ignore_more()
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_waits_while_a_process_is_being_started():
+    began = False
+    with Leaving() as leaving, pytest.raises(Stopped), leaving.held():
+        os.kill(os.getpid(), signal.SIGINT)
+        began = True
+    assert began
