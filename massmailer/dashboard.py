@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Model, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -55,7 +55,7 @@ def dashboard_context(request: HttpRequest, context: dict[str, Any]) -> dict[str
         context["lead_total"], context["lead_total_is_exact"] = total_rows(Lead)
         context["new_leads"], context["new_leads_is_exact"] = new_leads(timezone.now() - dt.timedelta(hours=24))
     if user.has_perm("campaigns.add_campaign"):
-        steps = first_steps()
+        steps = first_steps(user)
         context["steps"] = [] if all(step.is_done for step in steps) else steps
     context["alerts"] = alerts(request)
     return context
@@ -115,19 +115,22 @@ def new_leads(moment: dt.datetime) -> tuple[int, bool]:
     return min(counted, COUNTED_LEADS), counted <= COUNTED_LEADS
 
 
-def first_steps() -> list[Step]:
-    """What a new house needs, in the order in which it is done."""
+# text, URL name, permission, what it makes; in the order in which it is done
+FIRST_STEPS: tuple[tuple[str, str, str, type[Model]], ...] = (
+    ("Set up a provider and test its connection", "delivery_provider_add", "delivery.add_provider", Provider),
+    ("Import your leads from a CSV file", "campaigns_leadimport_add", "campaigns.add_leadimport", Lead),
+    ("Describe an audience as a segment", "campaigns_segment_add", "campaigns.add_segment", Segment),
+    ("Keep a design as a template", "campaigns_template_add", "campaigns.add_template", Template),
+    ("Write your first campaign", "campaigns_campaign_add", "campaigns.add_campaign", Campaign),
+)
+
+
+def first_steps(user: Any) -> list[Step]:
+    """What a new house needs. A step that somebody else must take has no link."""
     return [
-        Step("Set up a provider and test its connection", reverse("admin:delivery_provider_changelist"), has(Provider)),
-        Step("Import your leads from a CSV file", reverse("admin:campaigns_leadimport_add"), has(Lead)),
-        Step("Describe an audience as a segment", reverse("admin:campaigns_segment_add"), has(Segment)),
-        Step("Keep a design as a template", reverse("admin:campaigns_template_add"), has(Template)),
-        Step("Write your first campaign", reverse("admin:campaigns_campaign_add"), has(Campaign)),
+        Step(text, reverse(f"admin:{name}") if user.has_perm(permission) else "", model._default_manager.exists())
+        for text, name, permission, model in FIRST_STEPS
     ]
-
-
-def has(model: Any) -> bool:
-    return model.objects.exists()
 
 
 def alerts(request: HttpRequest) -> list[Alert]:
