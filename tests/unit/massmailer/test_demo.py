@@ -171,8 +171,13 @@ def test_the_first_signal_raises_and_later_ones_are_not_heard():
 
 
 def test_a_signal_waits_while_a_process_is_being_started():
-    began = False
-    with Leaving() as leaving, pytest.raises(Stopped), leaving.held():
-        os.kill(os.getpid(), signal.SIGINT)
-        began = True
-    assert began
+    seen: list[str] = []
+
+    def start_a_process(leaving: Leaving) -> None:
+        with leaving.held():
+            os.kill(os.getpid(), signal.SIGINT)
+            seen.append("its number is known")
+
+    with Leaving() as leaving, pytest.raises(Stopped):
+        start_a_process(leaving)
+    assert seen
