@@ -185,6 +185,8 @@ def test_view(request: HttpRequest, object_id: int) -> HttpResponse:
         report = providers.check_connection(provider.pk)
     except crypto.SecretUnreadable as error:
         messages.error(request, f"{error} Put the old key back, or type the password again.")
+    except ValueError as error:  # the server's name or port cannot be used at all
+        messages.error(request, str(error))
     else:
         if report.ok:
             messages.success(request, describe_report(report))

@@ -1,0 +1,252 @@
+"""Providers, pools and test sends in the admin; the servers are real ones on loopback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from bench.sink import Options, Sink
+from delivery import crypto
+from delivery.models import Message, Pool, PoolMember, Provider
+from tests.people import a_campaign, a_lead, boss, somebody
+
+pytestmark = pytest.mark.django_db
+ADD = "/admin/delivery/provider/add/"
+
+
+@pytest.fixture
+def client() -> Client:
+    return boss()
+
+
+@pytest.fixture
+def guarded_sink() -> Iterator[Sink]:
+    with Sink(Options(users={"mailer": "right"})) as running:
+        yield running
+
+
+def typed(**changes: Any) -> dict[str, Any]:
+    fields = {
+        "name": "Relay", "kind": "smtp", "host": "smtp.example.com", "port": "587", "security": "starttls",
+        "username": "mailer", "password": "s3cret", "local_address": "", "max_connections": "20",
+        "rate_per_second": "",
+    }  # fmt: skip
+    return {**fields, **changes}
+
+
+def change(provider: Provider) -> str:
+    return reverse("admin:delivery_provider_change", args=[provider.pk])
+
+
+def test_a_new_provider_stands_in_the_default_pools_with_its_password_sealed(client: Client) -> None:
+    client.post(ADD, typed())
+
+    provider = Provider.objects.get()
+    assert provider.credentials == {"password": "s3cret"}
+    assert "s3cret" not in provider.sealed_credentials
+    assert {pool.stream for pool in provider.pools.all()} == set(Pool.Stream.values)
+
+
+def test_the_password_never_comes_out_again(client: Client) -> None:
+    client.post(ADD, typed())
+
+    assert "s3cret" not in client.get(change(Provider.objects.get())).content.decode()
+
+
+def test_a_mistake_in_the_form_does_not_give_the_password_back(client: Client) -> None:
+    assert "s3cret" not in client.post(ADD, typed(port="99999")).content.decode()
+
+
+def test_an_empty_password_keeps_the_stored_one_and_a_new_one_replaces_it(client: Client) -> None:
+    client.post(ADD, typed())
+    provider = Provider.objects.get()
+
+    client.post(change(provider), typed(password="", host="other.example.com"))
+    provider.refresh_from_db()
+    assert (provider.host, provider.credentials) == ("other.example.com", {"password": "s3cret"})
+
+    client.post(change(provider), typed(password="n3wer"))
+    provider.refresh_from_db()
+    assert provider.credentials == {"password": "n3wer"}
+
+    client.post(change(provider), typed(username="", password=""))
+    provider.refresh_from_db()
+    assert provider.credentials == {}
+
+
+def test_settings_of_the_command_line_survive_an_edit(client: Client) -> None:
+    client.post(ADD, typed())
+    provider = Provider.objects.get()
+    provider.credentials = {**provider.credentials, "verify": "no"}
+    provider.save()
+
+    client.post(change(provider), typed(password=""))
+
+    provider.refresh_from_db()
+    assert provider.credentials == {"password": "s3cret", "verify": "no"}
+
+
+def test_a_password_that_no_key_opens_can_be_typed_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.post(ADD, typed())
+    provider = Provider.objects.get()
+    Provider.objects.update(sealed_credentials="broken")
+
+    assert "needs its password" in client.post(change(provider), typed(password="")).content.decode()
+    tested = client.post(reverse("admin:delivery_provider_test", args=[provider.pk]), follow=True).content.decode()
+    assert "type the password again" in tested
+    client.post(change(provider), typed(password="again"))
+
+    provider.refresh_from_db()
+    assert crypto.unseal(provider.sealed_credentials) == {"password": "again"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("host", "", "name of the server"),
+        ("host", "smtp://smtp.example.com", "only"),
+        ("host", "me@example.com", "only"),
+        ("port", "0", "greater than or equal to 1"),
+        ("password", "", "needs its password"),
+        ("username", "", "needs a user name"),
+        ("local_address", "here", "valid IPv4 or IPv6"),
+        ("max_connections", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_mistake_is_told_at_its_field(client: Client, field: str, value: str, words: str) -> None:
+    response = client.post(ADD, typed(**{field: value}))
+
+    assert words in " ".join(response.context["adminform"].form.errors[field])
+
+
+# --- test connection ------------------------------------------------------------------------------------------------
+def probe_page(client: Client, **fields: Any) -> str:
+    provider = Provider(name="Tested", security="plain", **{key: v for key, v in fields.items() if key != "password"})
+    provider.credentials = {"password": fields["password"]} if "password" in fields else {}
+    provider.save()
+    address = reverse("admin:delivery_provider_test", args=[provider.pk])
+    return client.post(address, follow=True).content.decode()
+
+
+def test_a_server_that_answers_is_described(client: Client) -> None:
+    with Sink(Options()) as sink:
+        page = probe_page(client, host="127.0.0.1", port=sink.port)
+
+    assert "The server answers in" in page
+    assert "not encrypted" in page
+
+
+def test_a_wrong_password_is_told_with_the_servers_reply(client: Client, guarded_sink: Sink) -> None:
+    page = probe_page(client, host="127.0.0.1", port=guarded_sink.port, username="mailer", password="wrong")
+
+    assert "Tested does not work yet" in page
+    assert "535" in page
+    assert "password" in page
+
+
+def test_the_right_password_logs_in(client: Client, guarded_sink: Sink) -> None:
+    page = probe_page(client, host="127.0.0.1", port=guarded_sink.port, username="mailer", password="right")
+
+    assert "logged in" in page
+
+
+def test_an_unreachable_host_is_told_with_its_address(client: Client) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+
+    page = probe_page(client, host="127.0.0.1", port=port)
+
+    assert "does not work yet" in page
+    assert str(port) in page
+
+
+def test_a_provider_without_a_host_is_told_what_is_missing(client: Client) -> None:
+    assert "host is missing" in probe_page(client)
+
+
+# --- pausing, pools -------------------------------------------------------------------------------------------------
+def test_a_provider_is_paused_and_activated_by_dialogs(client: Client) -> None:
+    client.post(ADD, typed())
+    provider = Provider.objects.get()
+
+    for name, state in (("pause", "paused"), ("activate", "active")):
+        address = reverse(f"admin:delivery_provider_{name}", args=[provider.pk])
+        assert address in client.get(change(provider)).content.decode()
+        client.post(address, {"_form_submitted": "1"})
+        provider.refresh_from_db()
+        assert provider.state == state
+
+
+def test_viewing_a_provider_shows_no_form_for_its_password() -> None:
+    provider = Provider.objects.create(name="Relay", host="smtp.example.com")
+
+    page = somebody("", "delivery.view_provider").get(change(provider)).content.decode()
+
+    assert "smtp.example.com" in page
+    assert 'type="password"' not in page
+    assert "Test connection" not in page
+
+
+def test_a_pool_takes_members_with_tier_and_weight(client: Client) -> None:
+    provider = Provider.objects.create(name="Relay", host="smtp.example.com")
+    client.post(
+        reverse("admin:delivery_pool_add"),
+        {
+            "name": "Fast", "stream": "marketing", "members-TOTAL_FORMS": "1", "members-INITIAL_FORMS": "0",
+            "members-MIN_NUM_FORMS": "0", "members-MAX_NUM_FORMS": "1000", "members-0-provider": str(provider.pk),
+            "members-0-tier": "2", "members-0-weight": "5",
+        },
+    )  # fmt: skip
+
+    member = PoolMember.objects.get()
+    assert (member.pool.name, member.tier, member.weight) == ("Fast", 2, 5)
+
+
+# --- test send ------------------------------------------------------------------------------------------------------
+def send_test(client: Client, campaign: Any, **fields: str) -> Any:
+    address = reverse("delivery_test_send", args=[campaign.pk])
+    return client.post(address, {"_form_submitted": "1", **fields}, headers={"HX-Request": "true"})
+
+
+def test_a_test_goes_to_one_address_with_the_values_of_the_chosen_lead(client: Client) -> None:
+    campaign = a_campaign()
+    lead = a_lead("grace@example.com", first_name="Grace")
+
+    response = send_test(client, campaign, to="me@Example.com", lead="grace@example.com")
+
+    message = Message.objects.get(to_address="me@example.com")
+    assert message.data["lead"]["id"] == lead.pk
+    assert response["HX-Redirect"] == reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+    campaign.refresh_from_db()
+    assert (campaign.state, campaign.audience) == ("draft", 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"to": "nobody"}, "@"), ({"to": "me@example.com", "lead": "x@y.zz"}, "No lead has the address")],
+)
+def test_a_test_that_cannot_be_sent_says_why_in_the_dialog(client: Client, fields: dict[str, str], words: str) -> None:
+    page = send_test(client, a_campaign(), **fields).content.decode()
+
+    assert 'role="dialog"' in page
+    assert words in page
+    assert not Message.objects.filter(to_address="me@example.com").exists()
+
+
+def test_a_campaign_with_errors_is_not_test_sent(client: Client) -> None:
+    page = send_test(client, a_campaign(body="<mjml></mjml>"), to="me@example.com").content.decode()
+
+    assert "Error in the body" in page
+    assert not Message.objects.filter(to_address="me@example.com").exists()
+
+
+def test_the_dialog_proposes_ones_own_address(client: Client) -> None:
+    page = client.get(reverse("delivery_test_send", args=[a_campaign().pk])).content.decode()
+
+    assert 'value="boss@example.com"' in page
