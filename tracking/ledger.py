@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,22 +13,18 @@ from django.db import connection
 from tracking import arrays, sql
 from tracking.occurrence import Occurrence
 
-# in the order of the bits in Known.empty
 FIELDS = ("opened_at", "clicked_at", "unsubscribed_at", "complained_at")
+# as in Known.empty
+BITS = {name: 1 << place for place, name in enumerate(FIELDS)}
+# campaign and lead; a transactional message has campaign 0 and its own id
+EmailKey = tuple[int, int]
 # the attempt that the event belongs to has not been recorded yet
 UNRECORDED = frozenset({"deferred", "queued", "sending"})
 
 
-class EmailKey(NamedTuple):
-    """One e-mail. campaign_id 0: a transactional message, whose id stands in the other place."""
-
-    campaign_id: int
-    id: int
-
-
 class Known(NamedTuple):
-    """What the ledger says of one e-mail. at: seconds since 1970, None for what was never attempted. empty: one bit
-    for each of FIELDS, set where the field was empty when we looked (it may be filled by now, never emptied)."""
+    """What the ledger says of one e-mail. at: seconds since 1970, None for what was never attempted. empty: one of
+    BITS for each field that was empty when we looked; it may be filled by now, but a filled one is never emptied."""
 
     status: str
     at: float | None
@@ -45,26 +41,24 @@ class Known(NamedTuple):
 
 def key_of(occurrence: Occurrence) -> EmailKey:
     if occurrence.message_id is not None:
-        return EmailKey(0, occurrence.message_id)
-    return EmailKey(occurrence.campaign_id or 0, occurrence.lead_id or 0)
+        return 0, occurrence.message_id
+    return occurrence.campaign_id or 0, occurrence.lead_id or 0
 
 
-def look_up(occurrences: Iterable[Occurrence]) -> dict[EmailKey, Known]:
-    """The ledger's rows of these events' e-mails, where there are any."""
+def look_up(occurrences: Sequence[Occurrence]) -> list[Known | None]:
+    """What the ledger says of each event's e-mail; None where it has no row."""
+    keys = [key_of(occurrence) for occurrence in occurrences]
     ids: dict[int, set[int]] = defaultdict(set)
-    for occurrence in occurrences:
-        key = key_of(occurrence)
-        ids[key.campaign_id].add(key.id)
+    for campaign_id, row_id in keys:
+        ids[campaign_id].add(row_id)
     known: dict[EmailKey, Known] = {}
     with connection.cursor() as cursor:
         for campaign_id, wanted in ids.items():
-            if campaign_id:
-                cursor.execute(sql.KNOWN_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(wanted)})
-            else:
-                cursor.execute(sql.KNOWN_MESSAGES, {"messages": list(wanted)})
-            for row_id, *row in cursor.fetchall():
-                known[EmailKey(campaign_id, row_id)] = Known(*row)
-    return known
+            statement = sql.KNOWN_EMAILS if campaign_id else sql.KNOWN_MESSAGES
+            cursor.execute(statement, {"campaign": campaign_id, "ids": arrays.bigints(wanted)})
+            for row in cursor.fetchall():
+                known[campaign_id, row[0]] = Known(*row[1:])
+    return [known.get(key) for key in keys]
 
 
 def overtakes(occurrence: Occurrence, known: Known | None) -> bool:
@@ -100,27 +94,27 @@ class Marks:
         if row.status == "unknown" and occurrence.kind != "bounce":
             self.proved.add(row_id)
         name = field_of(occurrence)
-        if name and row.empty >> FIELDS.index(name) & 1:
+        if name and row.empty & BITS[name]:
             times = self.times[name]
-            times[row_id] = min(occurrence.at, times.get(row_id, occurrence.at))
+            known = times.get(row_id)
+            if known is None or occurrence.at < known:
+                times[row_id] = occurrence.at
 
     def touched(self) -> list[int]:
         return sorted(self.proved.union(*self.times.values()))
 
 
-def mark(fresh: Sequence[Occurrence], known: Mapping[EmailKey, Known]) -> None:
+def mark(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
     """Fill the empty fields of the ledger's rows and count the leads for whom that happened on their campaigns.
 
-    known: what `look_up` found; most events change nothing and need not ask again.
-    Call inside the transaction that inserted exactly these events. Locks: ledger rows, adjustments and campaigns,
-    each sorted by key.
+    Call inside the transaction that inserted exactly these events. Most change nothing, as `look_up` has seen, and
+    ask nothing here. Locks: ledger rows, adjustments and campaigns, each sorted by key.
     """
     marks: dict[int, Marks] = defaultdict(Marks)
-    for occurrence in fresh:
-        key = key_of(occurrence)
-        row = known.get(key)
+    for occurrence, row in fresh:
         if row is not None:
-            marks[key.campaign_id].add(key.id, occurrence, row)
+            campaign_id, row_id = key_of(occurrence)
+            marks[campaign_id].add(row_id, occurrence, row)
     messages = marks.pop(0, None)
     counts = {campaign_id: _mark_emails(campaign_id, marks[campaign_id]) for campaign_id in sorted(marks)}
     if messages:
@@ -129,49 +123,37 @@ def mark(fresh: Sequence[Occurrence], known: Mapping[EmailKey, Known]) -> None:
 
 
 def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
-    """How many rows had each field filled, and under "proved" how many were unknown and are sent now."""
+    """How many rows had each field filled, and under "proved" how many were unknown and are sent now.
+
+    Counted from the rows that changed under the lock, whatever `look_up` saw before.
+    """
     counts: Counter[str] = Counter()
-    if not marks.touched():
+    touched = marks.touched()
+    if not touched:
         return counts
-    rows = _lock(campaign_id, marks)
-    new: dict[str, list[dt.datetime | None]] = {name: [] for name in FIELDS}
-    unknown: list[int] = []
-    marked: list[int] = []
-    for lead_id, is_unknown, *empty in rows:
-        if is_unknown and lead_id in marks.proved:
-            unknown.append(lead_id)
-        times = [marks.times[name].get(lead_id) if free else None for name, free in zip(FIELDS, empty, strict=True)]
-        if not any(times):
-            continue
-        marked.append(lead_id)
-        for name, time in zip(FIELDS, times, strict=True):
-            new[name].append(time)
-            counts[name] += time is not None
     with connection.cursor() as cursor:
-        if marked:
-            filled = {name: arrays.times(times) for name, times in new.items()}
-            cursor.execute(sql.MARK_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(marked), **filled})
-        if unknown:
-            cursor.execute(sql.PROVE_EMAILS, {"campaign": campaign_id, "leads": unknown})
+        cursor.execute(sql.LOCK_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(touched)})
+        for name, times in marks.times.items():
+            if times:
+                arguments = {"leads": arrays.bigints(times), "times": arrays.times(times.values())}
+                cursor.execute(sql.FILL_EMAILS[name], {"campaign": campaign_id, **arguments})
+                counts[name] = cursor.rowcount
+        if marks.proved:
+            cursor.execute(sql.PROVE_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(marks.proved)})
             counts["proved"] = cursor.rowcount
     return counts
 
 
-def _lock(campaign_id: int, marks: Marks) -> list[tuple[int, bool, bool, bool, bool, bool]]:
-    wanted = {name: arrays.bigints(times) for name, times in marks.times.items()}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(marks.touched()), **wanted})
-        rows: list[tuple[int, bool, bool, bool, bool, bool]] = cursor.fetchall()
-    return rows
-
-
 def _mark_messages(marks: Marks) -> None:
-    ids = marks.touched()
-    opened = [marks.times["opened_at"].get(row_id) for row_id in ids]
-    clicked = [marks.times["clicked_at"].get(row_id) for row_id in ids]
     with connection.cursor() as cursor:
-        cursor.execute(sql.LOCK_MESSAGES, {"messages": ids})
-        cursor.execute(sql.MARK_MESSAGES, {"messages": ids, "opened_at": opened, "clicked_at": clicked})
+        cursor.execute(sql.LOCK_MESSAGES, {"messages": arrays.bigints(marks.touched())})
+        for name in ("opened_at", "clicked_at"):
+            times = marks.times[name]
+            if times:
+                arguments = {"messages": arrays.bigints(times), "times": arrays.times(times.values())}
+                cursor.execute(sql.FILL_MESSAGES[name], arguments)
+        if marks.proved:
+            cursor.execute(sql.PROVE_MESSAGES, {"messages": arrays.bigints(marks.proved)})
 
 
 def _count(counts: Mapping[int, Counter[str]]) -> None:

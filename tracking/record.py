@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # most events that overtake their e-mail's record do it by less than a second
 FIRST_WAIT_SECONDS = 2
+# an event and what the ledger says of its e-mail
+Placed = tuple[Occurrence, ledger.Known | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,16 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
     """
     unique = {occurrence.id: occurrence for occurrence in occurrences}.values()
     placed, astray = _by_month(unique)
-    known = ledger.look_up(placed)
     early: list[Occurrence] = []
-    ready: list[Occurrence] = []
-    for occurrence in placed:
-        waits = park and ledger.overtakes(occurrence, known.get(ledger.key_of(occurrence)))
-        (early if waits else ready).append(occurrence)
-    fresh = _insert(_judged(ready, known), known)
-    _add_rollups(fresh)
-    ledger.mark(fresh, known)
+    ready: list[Placed] = []
+    for occurrence, row in zip(placed, ledger.look_up(placed), strict=True):
+        if park and ledger.overtakes(occurrence, row):
+            early.append(occurrence)
+        else:
+            ready.append((occurrence, row))
+    fresh = _insert(_judged(ready))
+    _add_rollups([occurrence for occurrence, _ in fresh])
+    ledger.mark(fresh)
     _park(early)
     set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])
     return Recorded(len(fresh), tuple(occurrence.id for occurrence in early), len(astray))
@@ -73,42 +76,41 @@ def _by_month(occurrences: Iterable[Occurrence]) -> tuple[list[Occurrence], list
     return placed, astray
 
 
-def _judged(occurrences: list[Occurrence], known: dict[ledger.EmailKey, ledger.Known]) -> list[Occurrence]:
+def _judged(ready: list[Placed]) -> list[Placed]:
     """The events with what only the ledger and the neighbours tell about who made them."""
     burst = who.bursts(
         who.Click(ledger.key_of(occurrence), occurrence.at, occurrence.link_number, place)
-        for place, occurrence in enumerate(occurrences)
+        for place, (occurrence, _) in enumerate(ready)
         if occurrence.kind == "click" and occurrence.link_number is not None
     )
-    judged = []
-    for place, occurrence in enumerate(occurrences):
-        row = known.get(ledger.key_of(occurrence))
+    judged: list[Placed] = []
+    for place, (occurrence, row) in enumerate(ready):
         verdict = who.IN_A_BURST if place in burst else None
         if verdict is None and row is not None and occurrence.kind == "click":
             verdict = who.too_soon(occurrence.kind, occurrence.at, row.delivered_at)
         if verdict is not None and occurrence.who != "machine":
             occurrence = occurrence._replace(who=verdict.who, who_reason=verdict.reason)
-        judged.append(occurrence)
+        judged.append((occurrence, row))
     return judged
 
 
-def _insert(occurrences: list[Occurrence], known: dict[ledger.EmailKey, ledger.Known]) -> list[Occurrence]:
+def _insert(events: list[Placed]) -> list[Placed]:
     """Write the events with the provider of their e-mail; those that were not in the table before."""
-    if not occurrences:
+    if not events:
         return []
     with connection.cursor() as cursor:
         cursor.execute(sql.STAGE)
         cursor.execute(sql.EMPTY_STAGE)
         # Django does not translate the errors of COPY by itself
         with connection.wrap_database_errors, cursor.copy(sql.COPY_STAGE) as copy:
-            for occurrence in sorted(occurrences, key=lambda o: (o.at, o.id)):
-                copy.write_row(_row(occurrence, known.get(ledger.key_of(occurrence))))
+            for occurrence, row in events:
+                copy.write_row(_row(occurrence, row))
         failpoints.hit("drain_after_copy")
         cursor.execute(sql.INSERT_EVENTS)
-        if cursor.rowcount == len(occurrences):
-            return occurrences
+        if cursor.rowcount == len(events):
+            return events
         new: set[UUID] = {row_id for (row_id,) in cursor.fetchall()}
-    return [occurrence for occurrence in occurrences if occurrence.id in new]
+    return [placed for placed in events if placed[0].id in new]
 
 
 def _row(o: Occurrence, email: ledger.Known | None) -> tuple[object, ...]:

@@ -43,46 +43,40 @@ SELECT lead_id, status, extract(epoch FROM at)::float8, provider_id,
        (opened_at IS NULL)::int + 2 * (clicked_at IS NULL)::int + 4 * (unsubscribed_at IS NULL)::int
            + 8 * (complained_at IS NULL)::int
   FROM delivery_email
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[])
+ WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(ids)s::bigint[])
 """
 KNOWN_MESSAGES = """
-SELECT id, status, extract(epoch FROM at)::float8, provider_id, 3 FROM delivery_message WHERE id = ANY(%(messages)s)
+SELECT id, status, extract(epoch FROM at)::float8, provider_id, 3 FROM delivery_message
+ WHERE id = ANY(%(ids)s::bigint[])
 """
 
 # Rows that something will change, locked in the order of the key: two writers wait for each other, never in a ring.
-# Which fields are empty is read under the lock, and counted from there. ~15 ms.
+# Counted, so that no row travels. ~25 ms.
 LOCK_EMAILS = """
-SELECT lead_id, status = 'unknown', opened_at IS NULL, clicked_at IS NULL, unsubscribed_at IS NULL,
-       complained_at IS NULL
-  FROM delivery_email
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[])
-   AND (status = 'unknown'
-        OR (opened_at IS NULL AND lead_id = ANY(%(opened_at)s::bigint[]))
-        OR (clicked_at IS NULL AND lead_id = ANY(%(clicked_at)s::bigint[]))
-        OR (unsubscribed_at IS NULL AND lead_id = ANY(%(unsubscribed_at)s::bigint[]))
-        OR (complained_at IS NULL AND lead_id = ANY(%(complained_at)s::bigint[])))
- ORDER BY lead_id
-   FOR UPDATE
+SELECT count(*) FROM (
+    SELECT 1 FROM delivery_email WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[])
+     ORDER BY lead_id FOR UPDATE) locked
 """
 
-# First open, first click, …: no index holds these columns, so the update stays on its page (HOT). ~40 ms.
-MARK_EMAILS = """
-UPDATE delivery_email e
-   SET opened_at = coalesce(e.opened_at, n.opened_at), clicked_at = coalesce(e.clicked_at, n.clicked_at),
-       unsubscribed_at = coalesce(e.unsubscribed_at, n.unsubscribed_at),
-       complained_at = coalesce(e.complained_at, n.complained_at)
-  FROM unnest(%(leads)s::bigint[], %(opened_at)s::timestamptz[], %(clicked_at)s::timestamptz[],
-              %(unsubscribed_at)s::timestamptz[], %(complained_at)s::timestamptz[])
-    AS n (lead_id, opened_at, clicked_at, unsubscribed_at, complained_at)
- WHERE e.campaign_id = %(campaign)s AND e.lead_id = n.lead_id
+# First open, first click, …: no index holds these columns, so the update stays on its page (HOT). ~25 ms.
+FILL = """
+UPDATE {table} e SET {field} = n.at
+  FROM unnest(%({ids})s::bigint[], %(times)s::timestamptz[]) AS n (id, at)
+ WHERE {key} = n.id AND e.{field} IS NULL
 """
+FILL_EMAILS = {
+    field: FILL.format(
+        table="delivery_email", field=field, ids="leads", key="e.campaign_id = %(campaign)s AND e.lead_id"
+    )
+    for field in ("opened_at", "clicked_at", "unsubscribed_at", "complained_at")
+}
 
 # Somebody holds the e-mail in hand, so the server had accepted it. The fence (attempt) stays: a late outcome of the
 # same attempt finds a row that is not `unknown` any more and is only logged. Rare.
 PROVE_EMAILS = """
 UPDATE delivery_email
    SET status = 'sent', reply = left('proved by an event; before: ' || coalesce(reply, ''), 500)
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s) AND status = 'unknown'
+ WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[]) AND status = 'unknown'
 """
 
 # The other side of PROVE_EMAILS, in the same transaction: the identity of the numbers holds at every instant. From
@@ -103,14 +97,13 @@ UPDATE campaigns_campaign
 """
 
 # Transactional mail: few rows, found by id in every month's index. A lost worker's `unknown` is proved wrong here too.
-LOCK_MESSAGES = "SELECT id FROM delivery_message WHERE id = ANY(%(messages)s) ORDER BY id FOR UPDATE"
-MARK_MESSAGES = """
-UPDATE delivery_message m
-   SET opened_at = coalesce(m.opened_at, n.opened_at), clicked_at = coalesce(m.clicked_at, n.clicked_at),
-       status = CASE WHEN m.status = 'unknown' THEN 'sent' ELSE m.status END
-  FROM unnest(%(messages)s::bigint[], %(opened_at)s::timestamptz[], %(clicked_at)s::timestamptz[])
-    AS n (id, opened_at, clicked_at)
- WHERE m.id = n.id
+LOCK_MESSAGES = "SELECT id FROM delivery_message WHERE id = ANY(%(messages)s::bigint[]) ORDER BY id FOR UPDATE"
+FILL_MESSAGES = {
+    field: FILL.format(table="delivery_message", field=field, ids="messages", key="e.id")
+    for field in ("opened_at", "clicked_at")
+}
+PROVE_MESSAGES = """
+UPDATE delivery_message SET status = 'sent' WHERE id = ANY(%(messages)s::bigint[]) AND status = 'unknown'
 """
 
 # Roll-ups, sorted by key, few rows a round. ~1 ms each.

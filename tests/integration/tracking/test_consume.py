@@ -189,7 +189,7 @@ def test_after_three_days_a_parked_event_is_recorded_as_it_is_and_said_so(
     put(event(sent), event(sent, n=1))
     drain()
     long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=3, minutes=1)
-    ParkedEvent.objects.filter(payload__contains=f'"l":{sent.leads[0].pk}}}').update(parked_at=long_ago)
+    ParkedEvent.objects.filter(payload__contains=f"\t{sent.leads[0].pk}\t").update(parked_at=long_ago)
     due_now()
     drain()
     assert "waited three days" in caplog.text
