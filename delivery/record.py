@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from delivery import sql
+from delivery import decision_sql, sql
 from delivery.database import AsyncConnection
 from delivery.engine.outcome import Kind
 from delivery.engine.retry import settle
@@ -182,6 +182,8 @@ async def _settle(
         for result in results
         if _may_write(ref, result, old.get(result.lead_id))
     ]
+    if ref.kind == "resend":
+        await _note_not_resent(connection, ref, results)
     written = await _upsert(connection, ref.campaign_id, entries)
     entries = [entry for entry in entries if entry.lead_id in written]
     await _suppress(connection, ref, [result for result in results if result.lead_id in written])
@@ -202,6 +204,19 @@ def _may_write(ref: BatchRef, result: Result, old: tuple[Any, ...] | None) -> bo
 def _is_first_word(ref: BatchRef, old: tuple[Any, ...] | None) -> bool:
     """True where this batch had not settled the position before: for a first batch, a row that is new."""
     return old is None if ref.kind == "first" else old is None or old[1] < ref.attempt
+
+
+async def _note_not_resent(connection: AsyncConnection, ref: BatchRef, results: Sequence[Result]) -> None:
+    """A resend that was not tried leaves status and numbers alone, but says why in its row."""
+    idle = [result for result in results if result.outcome.kind in NOT_TRIED]
+    if idle:
+        parameters = {
+            "campaign": ref.campaign_id,
+            "attempt": ref.attempt,
+            "leads": [result.lead_id for result in idle],
+            "reasons": [clean_reply(result.outcome.reply) or "" for result in idle],
+        }
+        await connection.execute(decision_sql.NOTE_NOT_RESENT, parameters)
 
 
 async def _upsert(connection: AsyncConnection, campaign_id: int, entries: Sequence[Entry]) -> set[int]:

@@ -119,6 +119,8 @@ CLAIMED_LIMIT = 200
 WINDOW_SIZE = 50
 RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
 GRACE_SECONDS = positive_number("MASSMAILER_GRACE_SECONDS", 60)
+# how old an unknown e-mail must be before a person may send it again: until then an open or a late answer may settle it
+UNKNOWN_RESEND_HOURS = positive_number("MASSMAILER_UNKNOWN_RESEND_HOURS", 24)
 IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**3))
 
 # --- sandbox mailbox ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 from delivery.models.batch import Adjustment, Batch
 from delivery.models.content import FrozenContent, Link
+from delivery.models.decision import UnknownDecision
 from delivery.models.email import Email
 from delivery.models.message import Message
 from delivery.models.provider import CampaignPool, Pool, PoolMember, Provider
@@ -15,4 +16,5 @@ __all__ = [
     "Pool",
     "PoolMember",
     "Provider",
+    "UnknownDecision",
 ]
