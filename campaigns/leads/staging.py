@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from campaigns import failpoints
 from campaigns.addresses import AddressInvalid
 from campaigns.leads import sql
 from campaigns.leads.plan import FilePlan, open_records
-from campaigns.leads.records import BadLine, Records
+from campaigns.leads.records import BadLine, Record, Records
 from campaigns.leads.rejects import RejectsFile
 from campaigns.leads.rows import RowMaker
 from campaigns.leads.source import Source
@@ -60,31 +61,30 @@ class _Stager:
 
     def blocks(self) -> Iterator[bytes]:
         """COPY data, BLOCK_LINES records at a time; what is wrong with a record goes to the rejects."""
-        lines: list[str] = []
-        seen = 0
-        make, warnings = self.maker.line, self.maker.warnings
-        for number, record in self.records:
-            seen += 1
+        records = iter(self.records)
+        while block := list(itertools.islice(records, BLOCK_LINES)):
+            self.progress.lines += len(block)
+            yield (self._together(block) or "".join(self._one_by_one(block))).encode()
+
+    def _together(self, block: Sequence[tuple[int, Record]]) -> str | None:
+        numbers, records = zip(*block, strict=True)
+        if any(isinstance(record, BadLine) for record in records):
+            return None
+        return self.maker.block(numbers, records)
+
+    def _one_by_one(self, block: Sequence[tuple[int, Record]]) -> Iterator[str]:
+        for number, record in block:
             if isinstance(record, BadLine):
                 self.rejects.reject(number, record.reason, [record.text])
-            else:
-                try:
-                    lines.append(make(number, record))
-                except (AddressInvalid, LineRefused) as error:
-                    self.rejects.reject(number, str(error), record)
-                if warnings:
-                    self._warn(number, record)
-            if seen % BLOCK_LINES == 0:
-                self.progress.lines = seen
-                yield "".join(lines).encode()
-                lines.clear()
-        self.progress.lines = seen
-        yield "".join(lines).encode()
-
-    def _warn(self, number: int, record: list[str]) -> None:
-        for warned in self.maker.warnings:
-            self.rejects.warn(number, str(warned), record)
-        self.maker.warnings.clear()
+                continue
+            try:
+                yield self.maker.line(number, record)
+            except (AddressInvalid, LineRefused) as error:
+                self.maker.warnings.clear()
+                self.rejects.reject(number, str(error), record)
+            for warned in self.maker.warnings:
+                self.rejects.warn(number, str(warned), record)
+            self.maker.warnings.clear()
 
 
 def stage(source: Source, plan: FilePlan, rejects_path: Path, tick: Tick) -> Staged:

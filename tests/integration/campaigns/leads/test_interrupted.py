@@ -72,6 +72,22 @@ def test_a_cancelled_import_changes_nothing(write, phase) -> None:
     assert not imports.cancel_import(row.pk)
 
 
+def test_a_cancel_during_the_merge_takes_it_back(write, monkeypatch) -> None:
+    row = imports.register_import(path=write(people(100)), name="leads.csv")
+    merge = imports.merge
+
+    def merge_and_cancel(*args, **options):
+        merged = merge(*args, **options)
+        canceller = threading.Thread(target=lambda: (imports.cancel_import(row.pk), connection.close()))
+        canceller.start()
+        canceller.join(timeout=30)
+        return merged
+
+    monkeypatch.setattr(imports, "merge", merge_and_cancel)
+    assert imports.run_import(row.pk).state == State.CANCELLED
+    assert not Lead.objects.exists()
+
+
 def test_an_import_that_is_cancelled_before_it_runs_never_runs(write) -> None:
     with write(people(10)).open("rb") as file:
         row = imports.create_import(file=file, name="leads.csv")
