@@ -74,7 +74,7 @@ def create_staging(columns: Sequence[str]) -> sql.Composable:
 
 
 def copy_staging(columns: Sequence[str]) -> sql.Composable:
-    """copy_staging: an empty cell is NULL, which says nothing. Cost: 0.2 s, while another core parses the next lines."""
+    """copy_staging: an empty cell is NULL, which says nothing. Cost: 0.2 s, beside the parsing on another core."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT text, NULL '')").format(STAGING, names)
 
