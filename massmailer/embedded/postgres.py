@@ -19,7 +19,7 @@ from massmailer.embedded.errors import EngineError
 DATABASE = "massmailer"
 USER = "massmailer"
 START_TIMEOUT_SECONDS = 120
-STOP_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 120
 # line of postmaster.pid that says "ready" once connections are taken
 STATUS_LINE = 7
 

@@ -17,7 +17,7 @@ from massmailer.embedded import binaries, locks, logs, paths, pids
 from massmailer.embedded.errors import EngineError
 
 START_TIMEOUT_SECONDS = 60.0
-STOP_TIMEOUT_SECONDS = 30.0
+STOP_TIMEOUT_SECONDS = 60.0
 ANSWER_TIMEOUT_SECONDS = 2.0
 
 

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
 
-from massmailer.embedded import logs, paths, pids
+from massmailer.embedded import logs, paths, pids, postgres, valkey
 from massmailer.processes import procfile, record
 from massmailer.processes.options import StackError, StackOptions, grace_seconds
 
 WORKER_READY = b" ready."
+# a busy disk makes the engines' last checkpoint slow
+ENGINE_STOP_SECONDS = postgres.STOP_TIMEOUT_SECONDS + valkey.STOP_TIMEOUT_SECONDS
 
 
 class BackgroundStack:
@@ -45,7 +47,7 @@ class BackgroundStack:
         return f"http://{self.options.host}:{self.options.port}"
 
     def start(self, timeout_seconds: float = 90.0) -> None:
-        """Start and wait until the web server answers and every worker is ready.
+        """Start and wait until every process has started, the web server answers and every worker is ready.
 
         Raises StackError with the end of the log where that does not happen; nothing is left running then.
         """
@@ -82,7 +84,7 @@ class BackgroundStack:
         if self._manager.poll() is None:
             self._manager.send_signal(signal.SIGTERM)
         try:
-            status = self._manager.wait(grace_seconds() + 60)
+            status = self._manager.wait(grace_seconds() + ENGINE_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._manager.kill()
             raise StackError(f"the stack does not stop: {record.read()}. Stop it with bin/down.") from None
@@ -94,10 +96,12 @@ class BackgroundStack:
         return self._manager is not None and self._manager.poll() is None
 
     def is_ready(self) -> bool:
-        """Whether the web server answers and every worker takes tasks."""
+        """Whether every process has started, the web server answers and every worker takes tasks."""
         names = [name for name in procfile.commands() if self.options.runs(name)]
         workers = [name for name in names if name.startswith("worker-")]
-        if not all(self._has_said(name, WORKER_READY) for name in workers):
+        if not set(names) <= set(record.read().children) or not all(
+            self._has_said(name, WORKER_READY) for name in workers
+        ):
             return False
         return "web" not in names or _answers(self.options.host, self.options.port)
 

@@ -57,7 +57,9 @@ def _stop_stack(running: record.Running) -> list[str]:
     if running.manager is not None:
         pids.signal_process(running.manager, signal.SIGTERM)
         # it needs its own grace and the time to stop the engines
-        if not pids.wait_gone(running.manager, grace_seconds() + valkey.STOP_TIMEOUT_SECONDS):
+        if not pids.wait_gone(
+            running.manager, grace_seconds() + valkey.STOP_TIMEOUT_SECONDS + postgres.STOP_TIMEOUT_SECONDS
+        ):
             raise StackError(f"process {running.manager}, which runs the stack, does not stop: look at it.")
         return ["the stack has stopped"]
     for pid in running.children.values():

@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.conf import settings
 
 from massmailer.celery import app
-from massmailer.embedded import engines, logs, paths, pids
+from massmailer.embedded import engines, logs, paths, pids, postgres
 from massmailer.processes import procfile, record
 from massmailer.processes.background import BackgroundStack
 from massmailer.processes.options import StackOptions
@@ -162,6 +163,20 @@ def test_a_worker_that_is_killed_starts_again(var: Path) -> None:
         first = stack.process("worker-control")
         stack.kill("worker-control")
         wait_for(lambda: record.read().children.get("worker-control", first) != first)
+
+
+def test_beat_that_is_stopped_in_the_middle_of_a_query_finishes_it_and_leaves(var: Path) -> None:
+    with BackgroundStack(options("beat")) as stack, psycopg.connect(postgres.url(), autocommit=True) as watch:
+        ready = "SELECT count(*) FROM django_celery_beat_periodictask WHERE name = 'sweep'"
+        wait_for(lambda: watch.execute(ready).fetchone() == (1,), 90)
+        beat = stack.process("beat")
+        with psycopg.connect(postgres.url()) as locker:
+            locker.execute("LOCK TABLE django_celery_beat_periodictasks IN ACCESS EXCLUSIVE MODE")
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            wait_for(lambda: watch.execute(waiting).fetchone() == (1,))
+            os.kill(beat, signal.SIGTERM)
+            assert not pids.wait_gone(beat, 1.0)
+        assert pids.wait_gone(beat, 20)
 
 
 def test_engines_that_were_up_before_stay_up(var: Path) -> None:
