@@ -85,6 +85,7 @@ def delivery_items() -> list[Item]:
         model_item("Pools", "hub", "delivery.pool"),
         page_item("E-mails", "mail", "delivery_emails", "delivery.view_email"),
         page_item("Transactional messages", "receipt_long", "delivery_messages", "delivery.view_message"),
+        model_item("Decisions", "gavel", "delivery.unknowndecision"),
     ]
 
 

@@ -24,7 +24,7 @@ ROLES: dict[str, dict[str, set[str]]] = {
     "Operators": {
         "campaigns": {"view_campaign", "view_suppression", "view_leadimport", "launch_campaign", "resolve_unknown"},
         "delivery": {f"{verb}_{model}" for model in ("provider", "pool", "poolmember") for verb in ALL}
-        | {"view_email", "view_message"},
+        | {"view_email", "view_message", "view_unknowndecision"},
         "django_celery_beat": {f"{verb}_{model}" for model in BEAT_MODELS for verb in ALL},
         "massmailer": {"open_flower", "read_sandbox"},
     },

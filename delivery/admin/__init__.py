@@ -1,6 +1,7 @@
 """The operators' pages of the admin site, and what delivery adds to the marketers' pages."""
 
 from campaigns.admin import registry
+from delivery.admin.decisions import UnknownDecisionAdmin
 from delivery.admin.emails import lead_section
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
@@ -25,4 +26,4 @@ registry.register_campaign_button(
 )
 registry.register_lead_section(lead_section)
 
-__all__ = ["PoolAdmin", "ProviderAdmin"]
+__all__ = ["PoolAdmin", "ProviderAdmin", "UnknownDecisionAdmin"]

@@ -16,7 +16,8 @@ VIEW = "delivery.view_message"
 PAGE = 50
 ALL_VARIANTS = {**VARIANTS, "queued": "info", "sending": "info", "cancelled": "default"}
 SHOWN = (
-    "id", "created_at", "to_address", "status", "tries", "provider_id", "code", "enhanced", "reply", "opened_at",
+    "id", "created_at", "to_address", "status", "attempt", "at_least_once",
+    "tries", "provider_id", "code", "enhanced", "reply", "opened_at",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns.admin.base import guarded
-from delivery.admin import emails, messages, test_send
+from delivery.admin import dead_letters, emails, message, messages, test_send, unknown, unknown_log
 
 urlpatterns = [
     path("emails/", guarded(emails.chooser), name="delivery_emails"),
@@ -13,6 +13,24 @@ urlpatterns = [
     path("emails/campaign/<int:campaign_id>/csv/", guarded(emails.export), name="delivery_campaign_emails_csv"),
     path("emails/lead/<int:lead_id>/", guarded(emails.by_lead), name="delivery_lead_emails"),
     path("messages/", guarded(messages.message_list), name="delivery_messages"),
+    path("messages/<int:message_id>/", guarded(message.message_view), name="delivery_message"),
+    path("delivery/unknown/<int:campaign_id>/", guarded(unknown.unknown_list), name="delivery_unknown"),
+    path("delivery/unknown/<int:campaign_id>/csv/", guarded(unknown.export), name="delivery_unknown_csv"),
+    path("delivery/unknown/<int:campaign_id>/leave/", guarded(unknown.leave_view), name="delivery_unknown_leave"),
+    path("delivery/unknown/<int:campaign_id>/resend/", guarded(unknown.resend_view), name="delivery_unknown_resend"),
+    path("delivery/unknown/<int:campaign_id>/log/", guarded(unknown_log.upload_view), name="delivery_unknown_log"),
+    path(
+        "delivery/unknown/<int:campaign_id>/log/preview/",
+        guarded(unknown_log.preview_view),
+        name="delivery_unknown_log_preview",
+    ),
+    path(
+        "delivery/unknown/<int:campaign_id>/log/rejects/",
+        guarded(unknown_log.rejects_view),
+        name="delivery_unknown_log_rejects",
+    ),
+    path("delivery/dead/<int:campaign_id>/requeue/", guarded(dead_letters.requeue_view), name="delivery_dead_requeue"),
+    path("delivery/dead/<int:campaign_id>/discard/", guarded(dead_letters.discard_view), name="delivery_dead_discard"),
     path(
         "campaigns/campaign/<int:campaign_id>/test-send/",
         guarded(test_send.test_send_view),

@@ -1,0 +1,26 @@
+"""One transactional message: what it promised, how often it was handed over, what became of it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from campaigns.admin.base import demand, render_page
+from delivery.admin.messages import ALL_VARIANTS, VIEW
+from delivery.models import Message, Pool, Provider
+
+
+@require_safe
+def message_view(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The record of one message."""
+    demand(request, VIEW)
+    message = Message.objects.filter(id=message_id).defer("content", "data").first()
+    if message is None:
+        raise Http404("There is no such message; messages are kept for some months.")
+    context = {
+        "message": message,
+        "variant": ALL_VARIANTS.get(message.status),
+        "provider": Provider.objects.filter(pk=message.provider_id or 0).first(),
+        "pool": Pool.objects.filter(pk=message.pool_id or 0).first(),
+    }
+    return render_page(request, "admin/delivery/message.html", title=f"Message {message.id}", **context)
