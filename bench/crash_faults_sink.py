@@ -1,0 +1,73 @@
+"""Faults of the mail server: it closes, refuses, or says nothing, at the worst moments."""
+
+from __future__ import annotations
+
+import random
+
+from bench.crash_fault import Cost
+from bench.crash_world import World
+from bench.sink import Rule
+
+# what makes an outcome uncertain: the content was handed over and no reply came
+UNCERTAIN = ("close_dot", "stall_dot")
+WAIT_SECONDS = 5.0
+
+
+def _misbehave(world: World, rules: list[Rule], times: int) -> Cost:
+    """Apply the rules until they struck `times` times (or some seconds have passed), then behave again."""
+    before = world.sink.stats()
+    names = [f"{rule.action}_{rule.stage.lower()}" for rule in rules]
+    world.sink.behave(rules)
+
+    def struck() -> int:
+        stats = world.sink.stats()
+        return sum(stats.get(name, 0) - before.get(name, 0) for name in set(names))
+
+    world.wait(lambda: struck() >= times, WAIT_SECONDS)
+    world.sink.behave([])
+    after = world.sink.stats()
+    uncertain = sum(after.get(name, 0) - before.get(name, 0) for name in UNCERTAIN)
+    return Cost(uncertain, f"{', '.join(sorted(set(names)))}: struck {struck()} times")
+
+
+def close_after_dot(world: World, rng: random.Random) -> Cost:
+    """Close after the final dot, before the reply; the message was accepted, or was not."""
+    times, keeps = rng.randint(1, 5), rng.random() < 0.5
+    return _misbehave(world, [Rule("DOT", action="close", times=times, probability=0.3, keeps=keeps)], times)
+
+
+def close_after_mail(world: World, rng: random.Random) -> Cost:
+    """Close instead of answering MAIL."""
+    times = rng.randint(1, 20)
+    return _misbehave(world, [Rule("MAIL", action="close", times=times, probability=0.5)], times)
+
+
+def close_in_data(world: World, rng: random.Random) -> Cost:
+    """Close while the content arrives. The client has written its final dot by then: it cannot know."""
+    times = rng.randint(1, 5)
+    cost = _misbehave(world, [Rule("MIDDATA", action="close", times=times, probability=0.3)], times)
+    return Cost(times, cost.note)
+
+
+def answer_421(world: World, rng: random.Random) -> Cost:
+    """421 at some step, and the connection closes: positive proof of non-acceptance."""
+    stage, times = rng.choice(("CONNECT", "MAIL", "RCPT", "DATA", "DOT")), rng.randint(1, 30)
+    text = "421 4.3.2 service shutting down"
+    if stage == "CONNECT":
+        dropped = world.sink.drop()
+        cost = _misbehave(world, [Rule(stage, text=text, times=times)], times)
+        return Cost(dropped, cost.note)
+    return _misbehave(world, [Rule(stage, text=text, times=times, probability=0.5)], times)
+
+
+def stall(world: World, rng: random.Random) -> Cost:
+    """Say nothing more after MAIL or after the final dot, until the client's time-out."""
+    stage, times = rng.choice(("MAIL", "DOT", "DOT")), rng.randint(1, 4)
+    rule = Rule(stage, action="stall", times=times, probability=0.3, keeps=rng.random() < 0.5)
+    return _misbehave(world, [rule], times)
+
+
+def drop_all(world: World, _: random.Random) -> Cost:
+    """All connections end at once, as when the server crashes: each may have had one message without a reply."""
+    dropped = world.sink.drop()
+    return Cost(dropped, f"{dropped} connections dropped")

@@ -1,0 +1,35 @@
+"""Celery with a broken claim, for the control run of the crash harness (`python -m bench.crash --without fencing`).
+
+The claim compares neither the lease's token nor the cursor: a worker goes on from where it remembers to be. A heartbeat
+never finds out that the lease is lost. What is left is a lock with a time-out, as other systems have. The harness must
+catch it sending twice.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from celery.__main__ import main
+
+from delivery import sql
+
+CLAIM_CHANGES = (
+    (" AND b.lease_token = %(token)s AND b.cursor = %(cursor)s", ""),
+    ("THEN b.cursor + %(want)s", "THEN greatest(b.cursor, %(cursor)s + %(want)s)"),
+)
+HEARTBEAT_CHANGES = ((" AND lease_token = %(token)s", ""),)
+
+
+def without(statement: str, changes: tuple[tuple[str, str], ...]) -> str:
+    """The statement with its fences taken out. Raises RuntimeError where one is not found in it."""
+    for fence, hole in changes:
+        if fence not in statement:
+            raise RuntimeError(f"bench/unfenced.py does not know this statement any more: {statement}")
+        statement = statement.replace(fence, hole)
+    return statement
+
+
+if __name__ == "__main__":
+    sql.CLAIM = without(sql.CLAIM, CLAIM_CHANGES)
+    sql.HEARTBEAT = without(sql.HEARTBEAT, HEARTBEAT_CHANGES)
+    sys.exit(main())
