@@ -97,9 +97,9 @@ class CampaignForm(WrittenForm):
         if "template" in self.fields:
             self.fields["template"].help_text = "Copies its subject and body into this campaign; later changes of the "
             self.fields["template"].help_text += "template do not reach it."
-            self.fields["template"].widget.attrs["data-copies-template"] = reverse(
-                "admin:campaigns_template_content", args=[0]
-            )
+            # the admin wraps the select into one with buttons, whose attributes are not drawn
+            widget = getattr(self.fields["template"].widget, "widget", self.fields["template"].widget)
+            widget.attrs["data-copies-template"] = reverse("admin:campaigns_template_content", args=[0])
         if "priority" in self.fields:
             self.fields["priority"].widget = UnfoldAdminSelectWidget(choices=priorities())
 

@@ -1,0 +1,370 @@
+"""The admin in a real browser: no page may speak to another host, log an error, or break the site's policy."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.urls import reverse
+from playwright.sync_api import Browser, Dialog, Page, Request, Route, expect, sync_playwright
+
+from bench.sink import Options, Sink
+from campaigns.leads import imports
+from campaigns.models import Campaign, Lead, LeadImport, Segment
+from delivery.models import Provider
+from delivery.providers import add_provider
+from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--no-first-run",
+]  # fmt: skip
+# the machine of a test may be busy
+PATIENCE_MS = 20_000
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason="no browser: install the package chromium (apt-get install chromium)"
+    ),
+]
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Watched:
+    """A page, and everything on it that must not happen."""
+
+    def __init__(self, page: Page, home: str) -> None:
+        self.page, self.home = page, home
+        self.faults: list[str] = []
+        page.set_default_timeout(PATIENCE_MS)
+        page.route("**/*", self._only_local)
+        page.on("console", lambda message: self._hear(message.type, message.text))
+        page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        page.on("dialog", self._refuse)
+
+    def _only_local(self, route: Route, request: Request) -> None:
+        if request.url.startswith((self.home, "data:", "about:", "blob:")):
+            route.continue_()
+        else:
+            self.faults.append(f"asked another host: {request.url}")
+            route.abort()
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind == "error" or "Content Security Policy" in text:
+            self.faults.append(f"console: {text}")
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.faults.append(f"a dialog of the browser itself: {dialog.message}")
+        dialog.dismiss()
+
+    def open(self, address: str) -> Page:
+        self.page.goto(self.home + address)
+        return self.page
+
+    def is_too_wide(self) -> bool:
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+
+Open = Callable[..., Watched]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # playwright keeps an event loop in this thread, which Django would take for asynchronous code
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: Any) -> Iterator[Open]:
+    """A function that gives a page of somebody who is logged in. Faults are counted at the end of the test."""
+    opened: list[Watched] = []
+
+    def make(*, width: int = 1280, scheme: Any = "light") -> Watched:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        session = boss().cookies[settings.SESSION_COOKIE_NAME].value
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+        watched = Watched(context.new_page(), live_server.url)
+        opened.append(watched)
+        return watched
+
+    yield make
+    for watched in opened:
+        watched.page.context.close()
+    assert [fault for watched in opened for fault in watched.faults] == []
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def press(page: Page, name: str) -> None:
+    """One of the buttons in the head of a page."""
+    page.locator("#header-inner").get_by_role("link", name=name, exact=True).click()
+
+
+def test_a_lead_is_created(visit: Open) -> None:
+    page = visit().open(reverse("admin:campaigns_lead_add"))
+
+    page.locator("#id_email").fill("not an address")
+    save(page)
+    expect(page.locator(".errors, .text-red-600").first).to_be_visible()
+    page.locator("#id_email").fill("Ada@Example.com")
+    page.locator("#id_tags").fill("vip, shop")
+    save(page)
+
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    assert Lead.objects.get().tags == ["vip", "shop"]
+
+
+def test_a_csv_file_is_uploaded_and_watched(visit: Open, tmp_path: Path, settings: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    file = tmp_path / "people.csv"
+    file.write_text("Mail;Vorname\nada@example.com;Ada\nbroken;X\n")
+    page = visit().open(reverse("admin:campaigns_leadimport_add"))
+
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Upload and check the columns").click()
+    expect(page.get_by_label("Vorname")).to_have_value("first_name")
+    page.get_by_role("button", name="Start the import").click()
+    expect(page.get_by_text("Waiting for a worker")).to_be_visible()
+
+    imports.run_import(LeadImport.objects.get().pk)
+
+    expect(page.get_by_text("Finished on")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Rejected lines with their reasons").click()
+    assert "broken" in download.value.path().read_text("utf-8-sig")
+    assert Lead.objects.get().first_name == "Ada"
+
+
+def test_a_segment_is_counted_while_it_is_written(visit: Open) -> None:
+    a_lead("ada@example.com", language="en")
+    a_lead("chloe@example.com", language="fr")
+    page = visit().open(reverse("admin:campaigns_segment_add"))
+    condition = page.locator("#id_condition")
+
+    condition.fill('{"all": [{"field": "langage", "op": "is", "value": "fr"}]}')
+    expect(page.locator("#segment-count")).to_contain_text("language")
+    condition.fill('{"all": [{"field": "language", "op": "is", "value": "fr"}]}')
+    expect(page.locator("#segment-count")).to_contain_text("chloe@example.com")
+    expect(page.locator("#segment-count .mm-figure")).to_have_text("1")
+    page.locator("#id_name").fill("French")
+    save(page)
+
+    expect(page.get_by_text("was added successfully")).to_be_visible()
+    assert Segment.objects.get().name == "French"
+
+
+def test_a_campaign_from_the_first_word_to_its_launch(visit: Open) -> None:
+    lead = a_lead("grace@example.com", first_name="Grace")
+    a_list("Readers", lead)
+    add_provider(name="Relay", url="smtp://127.0.0.1:2525")
+    page = visit().open(reverse("admin:campaigns_campaign_add"))
+
+    page.locator("#id_name").fill("Spring")
+    page.locator("#id_mailing_list").select_option(label="Readers")
+    page.locator("#id_from_email").fill("news@example.com")
+    page.locator("#id_subject").fill("Hello")
+    page.locator("#id_body").fill(BODY.replace("Hello", "Hello\n{{ lead.frist_name }}"))
+    save(page)
+    mistake = page.get_by_text("unknown merge tag lead.frist_name", exact=False)
+    expect(mistake).to_be_visible()
+    expect(mistake).to_contain_text("Line 2, column")
+
+    page.locator("#id_body").fill(BODY)
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_text("Nothing stands in the way of a launch.")).to_be_visible()
+    expect(page.frame_locator("iframe").get_by_text("Hello Grace")).to_be_visible()
+
+    press(page, "Launch")
+    expect(page.get_by_role("dialog")).to_contain_text("Audience now: 1 lead")
+    page.get_by_role("button", name="Launch now").click()
+    expect(page.get_by_text("The campaign is on its way.")).to_be_visible()
+    expect(page.locator("#mm-progress")).to_contain_text("Scheduled", ignore_case=True)
+
+    assert Campaign.objects.get().state == "scheduled"
+
+
+def test_a_campaign_with_errors_cannot_be_launched(visit: Open) -> None:
+    campaign = a_campaign(mailing_list=None)
+    page = visit().open(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+
+    press(page, "Launch")
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Error in the audience")
+    expect(dialog.get_by_role("button", name="Launch now")).to_have_count(0)
+
+
+def test_the_progress_lives_until_the_campaign_is_sent(visit: Open) -> None:
+    campaign = a_campaign(state="sending")
+    rows = Campaign.objects.filter(pk=campaign.pk)
+    rows.update(audience=1000, pending=900, sent=100)
+    watched = visit()
+    page = watched.open(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+    expect(page.locator("#mm-progress")).to_contain_text("10.0 %")
+
+    rows.update(pending=400, sent=600)
+    expect(page.locator("#mm-progress")).to_contain_text("60.0 %")
+    expect(page.locator("#mm-progress")).to_contain_text("e-mails a second")
+
+    rows.update(pending=0, sent=1000, state="sent")
+    expect(page.locator("#mm-progress")).to_contain_text("100.0 %")
+    # the page has loaded again: a campaign that is over has nothing to pause
+    expect(page.locator("#header-inner").get_by_role("link", name="Pause")).to_have_count(0)
+    expect(page.locator("#mm-progress[hx-trigger]")).to_have_count(0)
+
+
+def test_a_running_campaign_moves_on_the_dashboard(visit: Open) -> None:
+    campaign = a_campaign(state="sending")
+    Campaign.objects.filter(pk=campaign.pk).update(audience=1000, pending=900)
+    page = visit().open(reverse("admin:index"))
+    expect(page.locator("#mm-running")).to_contain_text("100 of 1,000")
+
+    Campaign.objects.filter(pk=campaign.pk).update(pending=250)
+    expect(page.locator("#mm-running")).to_contain_text("750 of 1,000")
+
+    Campaign.objects.filter(pk=campaign.pk).update(state="sent", pending=0)
+    expect(page.locator("#mm-running")).to_contain_text("Nothing is being sent")
+
+
+def test_a_wrong_password_is_told_with_its_cure(visit: Open) -> None:
+    with Sink(Options(users={"mailer": "right"})) as sink:
+        page = visit().open(reverse("admin:delivery_provider_add"))
+        page.locator("#id_name").fill("Relay")
+        page.locator("#id_host").fill("127.0.0.1")
+        page.locator("#id_port").fill(str(sink.port))
+        page.locator("#id_security").select_option("plain")
+        page.locator("#id_username").fill("mailer")
+        page.locator("#id_password").fill("wrong")
+        page.get_by_role("button", name="Save and continue editing").click()
+        page.get_by_role("button", name="Test connection").click()
+
+        expect(page.get_by_text("Relay does not work yet.")).to_contain_text("535")
+
+        page.locator("#id_password").fill("right")
+        page.get_by_role("button", name="Save and continue editing").click()
+        page.get_by_role("button", name="Test connection").click()
+        expect(page.get_by_text("The server answers in")).to_be_visible()
+
+
+def test_a_template_is_copied_into_a_draft(visit: Open) -> None:
+    template = a_template(name="Spring look", subject="From the template")
+    page = visit().open(reverse("admin:campaigns_campaign_add"))
+
+    page.locator("#id_template").select_option(str(template.pk))
+
+    expect(page.locator("#id_subject")).to_have_value("From the template")
+    expect(page.locator("#id_body")).to_have_value(BODY)
+
+
+def test_a_preview_runs_no_script_and_fits_the_chosen_width(visit: Open) -> None:
+    script = "<script>parent.document.title = 'taken over'</script>"
+    body = f'<html><body>{script}<p id="seen">Hello</p><a href="{{{{ unsubscribe_url }}}}">x</a></body></html>'
+    campaign = a_campaign(body=body, body_format="html")
+    watched = visit()
+    page = watched.open(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+
+    expect(page.frame_locator("iframe").locator("#seen")).to_have_text("Hello")
+    assert "taken over" not in page.title()
+    assert page.locator("iframe").bounding_box()["width"] == 600  # type: ignore[index]  # it is on the page
+    page.get_by_role("tab", name="Phone, 375 px").click()
+    expect(page.locator("iframe")).to_have_css("width", "375px")
+    page.get_by_role("tab", name="Plain text").click()
+    expect(page.locator("pre.mm-text")).to_contain_text("Hello")
+    # the browser says that it blocked the script: that, and nothing else, is expected
+    watched.faults = [fault for fault in watched.faults if not re.search("Blocked script|script-src|sandbox", fault)]
+
+
+def test_the_launch_dialog_is_reached_and_left_by_keyboard(visit: Open) -> None:
+    campaign = a_campaign()
+    page = visit().open(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+    launch = page.locator("#header-inner").get_by_role("link", name="Launch", exact=True)
+    expect(launch).to_be_visible()
+
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if launch.evaluate("node => node === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    submit = page.get_by_role("button", name="Launch now")
+    expect(submit).to_be_focused()
+
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.getElementById('modal-content').contains(document.activeElement)")
+    page.keyboard.press("Escape")
+    expect(submit).to_be_hidden()
+    expect(launch).to_be_focused()
+
+    page.keyboard.press("Enter")
+    expect(submit).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The campaign is on its way.")).to_be_visible()
+
+
+def test_what_is_for_good_begins_at_the_way_back(visit: Open) -> None:
+    lead = a_lead()
+    page = visit().open(reverse("admin:campaigns_lead_change", args=[lead.pk]))
+
+    press(page, "Erase")
+    expect(page.get_by_role("button", name="Back")).to_be_focused()
+    page.get_by_role("button", name="Erase", exact=True).click()
+
+    expect(page.get_by_text("The person is erased.")).to_be_visible()
+    assert not Lead.objects.exists()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
+def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> None:
+    lead = a_lead("somebody.with.a.very.long.address.indeed@subdomain.of.a.long.domain.example.com")
+    draft, sending = a_campaign(name="A name that goes on and on " * 4), a_campaign(state="sending", name="Under way")
+    Campaign.objects.filter(pk=sending.pk).update(audience=10_000_000, pending=4_000_000, sent=6_000_000)
+    segment = Segment.objects.create(name="All", condition={"all": []})
+    row = LeadImport.objects.create(file_name="a-long-file-name-of-leads.csv", file_path="/x", state="done")
+    provider = Provider.objects.create(name="Relay", host="smtp.example.com")
+    watched = visit(width=width, scheme=scheme)
+    lists = ("campaign", "lead", "mailinglist", "segment", "template", "leadimport", "suppression")
+    addresses = [
+        reverse("admin:index"),
+        *(reverse(f"admin:campaigns_{name}_{page}") for name in lists for page in ("changelist", "add")),
+        reverse("admin:campaigns_campaign_change", args=[draft.pk]),
+        reverse("admin:campaigns_campaign_change", args=[sending.pk]),
+        reverse("admin:campaigns_lead_change", args=[lead.pk]),
+        reverse("admin:campaigns_segment_change", args=[segment.pk]),
+        reverse("admin:campaigns_template_change", args=[a_template().pk]),
+        reverse("admin:campaigns_leadimport_change", args=[row.pk]),
+        *(reverse(f"admin:delivery_{name}_{page}") for name in ("provider", "pool") for page in ("changelist", "add")),
+        reverse("admin:delivery_provider_change", args=[provider.pk]),
+        reverse("delivery_emails"),
+        reverse("delivery_campaign_emails", args=[sending.pk]),
+        reverse("delivery_messages"),
+        *(reverse(f"admin:auth_{name}_{page}") for name in ("user", "group") for page in ("changelist", "add")),
+        reverse("admin:auth_user_change", args=[User.objects.get().pk]),
+        reverse("admin:django_celery_beat_periodictask_changelist"),
+        reverse("admin:django_celery_beat_periodictask_add"),
+    ]
+
+    too_wide = []
+    for address in addresses:
+        page = watched.open(address)
+        page.wait_for_function("!document.querySelector('html[x-cloak], .htmx-request')")
+        is_dark = page.evaluate("document.documentElement.classList.contains('dark')")
+        assert is_dark == (scheme == "dark"), address
+        if watched.is_too_wide():
+            too_wide.append(address)
+
+    assert too_wide == []
