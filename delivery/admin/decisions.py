@@ -22,12 +22,12 @@ SHOWN_LEADS = 200
 
 @admin.register(UnknownDecision)
 class UnknownDecisionAdmin(KeysetModelAdmin):
-    list_display = ("at", "campaign", "action_badge", "count_shown", "by_name", "note_shown")
+    list_display = ("at", "campaign", "action_badge", "count_shown", "by_shown", "note_shown")
     list_filter = (("action", ChoicesDropdownFilter),)
     list_filter_submit = True
     list_select_related = ("campaign",)
     actions = None
-    fields = ("at", "campaign_link", "action", "count_shown", "by_name", "note", "leads_shown")
+    fields = ("at", "campaign_link", "action", "count_shown", "by_shown", "note", "leads_shown")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UnknownDecision]:
         queryset = super().get_queryset(request).defer("campaign__body", "campaign__text")
@@ -53,6 +53,10 @@ class UnknownDecisionAdmin(KeysetModelAdmin):
     @display(description="E-mails")
     def count_shown(self, row: UnknownDecision) -> str:
         return f"{row.lead_count:,}"
+
+    @display(description="By")
+    def by_shown(self, row: UnknownDecision) -> str:
+        return row.by_name or "-"
 
     @display(description="Note")
     def note_shown(self, row: UnknownDecision) -> str:

@@ -353,7 +353,7 @@ def test_a_message_says_what_was_promised_and_how_often_it_was_taken_up(at_least
     client = somebody("", "delivery.view_message")
     shown = text_of(client.get(reverse("delivery_message", args=[message_id])))
     assert promise in shown
-    assert "2 times by a worker" in shown
+    assert "2: so often a worker took it up" in shown
     listed = text_of(client.get(reverse("delivery_messages")))
     assert ("at least once" in listed) is at_least_once
     assert reverse("delivery_message", args=[message_id]) in listed
