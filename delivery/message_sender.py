@@ -16,9 +16,10 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from campaigns import failpoints
 from campaigns.addresses import digest, domain_of
 from campaigns.content import CompiledContent
-from delivery import failpoints, metrics, record, routes, runtime, sql, stop
+from delivery import metrics, record, routes, runtime, sql, stop
 from delivery.content import build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.message import Mailbox, MessageHead, MessageTemplate, RenderFailed

@@ -18,7 +18,8 @@ import psycopg
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from delivery import failpoints, lease, metrics, record, routes, runtime, spool, stop
+from campaigns import failpoints
+from delivery import lease, metrics, record, routes, runtime, spool, stop
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome

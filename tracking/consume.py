@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 
-from delivery import failpoints, metrics
+from campaigns import failpoints
+from delivery import metrics
 from delivery.stop import is_stopping
 from tracking import optout, sql, stream
 from tracking.occurrence import EntryUnreadable, Occurrence, decode

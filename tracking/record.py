@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from delivery import failpoints, metrics
+from campaigns import failpoints
+from delivery import metrics
 from tracking import ledger, partitions, sql, who
 from tracking.occurrence import Occurrence
 

@@ -31,7 +31,8 @@ _LANGUAGE_BY_NAME = {
 }
 _TAG_SEPARATOR = re.compile(r"[,;|]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,6})?")
+# no zero at the end of a fraction: as a number 19.90 would be printed as 19.9, so such a column stays text
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,5}[1-9])?")
 
 
 class ValueRefused(ValueError):

@@ -309,7 +309,10 @@ class Migration(migrations.Migration):
             model_name="listmembership",
             name="mailing_list",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="memberships", to="campaigns.mailinglist"
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="memberships",
+                to="campaigns.mailinglist",
             ),
         ),
         migrations.CreateModel(

@@ -83,7 +83,8 @@ class ListMembership(models.Model):
         UNCONFIRMED = "unconfirmed", "Not confirmed yet"
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
 
-    mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="memberships")
+    # the unique constraint begins with the list: an index of its own would only slow imports down
+    mailing_list = models.ForeignKey(MailingList, on_delete=models.CASCADE, related_name="memberships", db_index=False)
     lead = models.ForeignKey(Lead, on_delete=models.CASCADE, related_name="memberships")
     status = models.CharField(
         max_length=12, choices=Status.choices, default=Status.SUBSCRIBED, db_default=Status.SUBSCRIBED

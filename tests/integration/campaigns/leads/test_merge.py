@@ -33,7 +33,7 @@ def rejects(row: LeadImport) -> list[list[str]]:
 def test_new_leads_get_everything_that_the_file_says(import_file) -> None:
     row = import_file(
         "E-Mail;Vorname;Nachname;Sprache;Zeitzone;Tags;Lieblingsstadt;Bestellwert;VIP\n"
-        "ANN@Gmail.com;Ann;Ames;de_AT;europe/vienna;vip, new ,vip;Graz;19.90;true\n"
+        "ANN@Gmail.com;Ann;Ames;de_AT;europe/vienna;vip, new ,vip;Graz;19.95;true\n"
         "bob@example.com;;;English;;;;5;FALSE\n"
     )
     assert (row.state, row.error) == (State.DONE, "")
@@ -41,19 +41,19 @@ def test_new_leads_get_everything_that_the_file_says(import_file) -> None:
     ann, bob = lead("ann@gmail.com"), lead("bob@example.com")
     assert (ann.first_name, ann.last_name, ann.language, ann.time_zone) == ("Ann", "Ames", "de-at", "Europe/Vienna")
     assert (ann.mailbox_group, ann.status, ann.tags) == ("gmail", "subscribed", ["vip", "new"])
-    assert ann.attributes == {"lieblingsstadt": "Graz", "bestellwert": 19.9, "vip": True}
+    assert ann.attributes == {"lieblingsstadt": "Graz", "bestellwert": 19.95, "vip": True}
     assert (bob.first_name, bob.language, bob.tags) == ("", "en", [])
     assert bob.attributes == {"bestellwert": 5, "vip": False}
     assert row.rejects_path == ""
 
 
-def test_numbers_keep_their_digits_and_a_mixed_column_stays_text(import_file) -> None:
-    import_file("email,price,zip,code\na@example.com,19.90,01067,7\nb@example.com,3,80331,n/a\n")
+def test_a_number_that_would_be_printed_otherwise_keeps_its_column_text(import_file) -> None:
+    import_file("email,price,zip,code,orders\na@example.com,19.90,01067,7,2.5\nb@example.com,3,80331,n/a,4\n")
     with connection.cursor() as cursor:
         cursor.execute("SELECT attributes::text FROM campaigns_lead ORDER BY email")
         assert [json.loads(row[0], parse_float=str) for row in cursor.fetchall()] == [
-            {"price": "19.90", "zip": "01067", "code": "7"},
-            {"price": 3, "zip": "80331", "code": "n/a"},
+            {"price": "19.90", "zip": "01067", "code": "7", "orders": "2.5"},
+            {"price": "3", "zip": "80331", "code": "n/a", "orders": 4},
         ]
 
 
