@@ -245,6 +245,20 @@ def test_two_resends_at_once_make_one_second_copy(make_campaign: MakeCampaign, a
     assert len(sink.accepted()) == 12
 
 
+def test_a_resend_that_comes_while_another_is_made_finds_nothing(make_campaign: MakeCampaign, ann: User) -> None:
+    campaign = make_campaign(leads=5)
+    leave_unknown(campaign, 3)
+    second: list[object] = []
+    thread = threading.Thread(target=lambda: second.extend(at_the_same_time(lambda: resend_all(campaign, ann))))
+    with transaction.atomic():
+        assert resend_all(campaign, ann) == 3
+        thread.start()
+        wait_until_somebody_waits_for_a_lock()
+    thread.join(30)
+    assert second == [0]
+    assert [batch.size for batch in Batch.objects.filter(kind="resend")] == [3]
+
+
 def test_a_resend_that_is_still_under_way_is_not_doubled(make_campaign: MakeCampaign, ann: User, sink: Sink) -> None:
     campaign = make_campaign(leads=4)
     leave_unknown(campaign, 3)
@@ -422,6 +436,8 @@ def test_a_resend_that_is_not_attempted_stays_unknown_and_says_why(
     assert len(sink.accepted()) == accepted
     row = row_of(campaign, ids[0])
     assert (row.status, row.reply) == ("unknown", f"not sent again: {reason}")
+    # another resend has to wait for another day
+    assert unknown.count_unknown(campaign_id=campaign.pk).resendable == 0
     batch = Batch.objects.get(kind="resend")
     assert (batch.state, batch.unknown, batch.skipped, batch.sent) == ("done", 0, 0, 0)
 
