@@ -9,7 +9,7 @@ from functools import cached_property
 from billiard import pool
 from celery import Celery
 from celery.signals import worker_process_init
-from kombu import Queue
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")
 
@@ -27,6 +27,8 @@ class MassMailer(Celery):
 
         return self.subclass_with_self(GentleBeat, name="Beat")
 
+
+QUEUES = ("transactional", "bulk", "default", "control")
 
 app = MassMailer("massmailer")
 
@@ -57,7 +59,8 @@ def configure() -> None:
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         task_create_missing_queues=False,
-        task_queues=[Queue(name) for name in ("transactional", "bulk", "default", "control")],
+        # each with an exchange of its own: on RabbitMQ a shared one would hand every message to all of them
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue="default",
         task_routes={
             "delivery.send_batch": {"queue": "bulk"},
