@@ -7,7 +7,7 @@ import logging
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ from delivery.content import build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.message import Mailbox, MessageHead, MessageTemplate, RenderFailed
 from delivery.engine.outcome import Kind, Outcome
-from delivery.engine.retry import Decision, settle
+from delivery.engine.retry import TRANSIENT_DELAYS, Decision, settle
 from delivery.engine.smtp import SmtpMessage
 from delivery.engine.smtp.clock import boottime
 from delivery.routes import PoolRoute
@@ -58,6 +58,7 @@ class Claimed:
     tries: int
     attempt: int
     last_provider_id: int | None
+    at_least_once: bool
     outcome: Outcome = NO_PROVIDER
     provider_id: int | None = None
 
@@ -212,5 +213,8 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
 
 
 def _decide(row: Claimed, now: datetime, rng: random.Random) -> Decision:
+    if row.outcome.kind is Kind.UNKNOWN and row.at_least_once and row.tries < len(TRANSIENT_DELAYS):
+        # its sender prefers a second copy to none: tried again as after a temporary failure, by the same Message-ID
+        return settle(replace(row.outcome, kind=Kind.TRANSIENT), row.tries, now, rng)
     due_at = now + NOT_ATTEMPTED_WAIT if row.outcome.kind is Kind.NOT_ATTEMPTED else None
     return settle(row.outcome, row.tries, now, rng, due_at=due_at)

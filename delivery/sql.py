@@ -242,7 +242,7 @@ UPDATE delivery_message m
          ORDER BY priority DESC, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
  WHERE m.id = due.id AND m.created_at = due.created_at
 RETURNING m.id, m.created_at, m.pool_id, m.to_address, m.to_name, m.sender, m.sender_name, m.reply_to, m.content,
-          m.data, m.headers, m.tries, m.attempt, m.provider_id
+          m.data, m.headers, m.tries, m.attempt, m.provider_id, m.at_least_once
 """
 
 # Is there anything for a transactional worker? The partial index answers without looking at settled rows.
@@ -270,11 +270,11 @@ UPDATE delivery_message m
 """
 
 # A claim that nobody answers for: the server may have the message, so a person decides, unless the sender asked for
-# "at least once", where the same Message-ID goes out again.
+# "at least once", where the same Message-ID goes out again; not for ever, for it may be what kills the workers.
 EXPIRE_MESSAGES = """
 UPDATE delivery_message
-   SET status = CASE WHEN at_least_once THEN 'deferred' ELSE 'unknown' END,
-       due_at = CASE WHEN at_least_once THEN now() END,
+   SET status = CASE WHEN at_least_once AND attempt < 4 THEN 'deferred' ELSE 'unknown' END,
+       due_at = CASE WHEN at_least_once AND attempt < 4 THEN now() END,
        reply = 'the worker that sent it was lost', lease_token = NULL, lease_until = NULL, at = now()
  WHERE status = 'sending' AND lease_until < now()
 """

@@ -74,7 +74,8 @@ TRACKING_URL = origin("TRACKING_URL", PUBLIC_URL)
 # the domain of return paths (VERP); empty: bounces go to the From address
 BOUNCE_DOMAIN = os.environ.get("BOUNCE_DOMAIN", "").strip().lower()
 # the sender of transactional mail that names none
-DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or f"MassMailer <noreply@{BOUNCE_DOMAIN or 'massmailer.test'}>"
+_noreply = f"MassMailer <noreply@{BOUNCE_DOMAIN or 'massmailer.test'}>"
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or _noreply
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # lets a Prometheus on another machine read /metrics; empty: only this machine may
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "").strip()

@@ -98,7 +98,8 @@ class CampaignForm(WrittenForm):
             self.fields["template"].help_text = "Copies its subject and body into this campaign; later changes of the "
             self.fields["template"].help_text += "template do not reach it."
             # the admin wraps the select into one with buttons, whose attributes are not drawn
-            widget = getattr(self.fields["template"].widget, "widget", self.fields["template"].widget)
+            drawn: Any = self.fields["template"].widget
+            widget = getattr(drawn, "widget", drawn)
             widget.attrs["data-copies-template"] = reverse("admin:campaigns_template_content", args=[0])
         if "priority" in self.fields:
             self.fields["priority"].widget = UnfoldAdminSelectWidget(choices=priorities())

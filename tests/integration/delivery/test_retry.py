@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from bench.sink import Rule, Sink
 from django.db import connection
 from django.db.models.functions import Now
 
+from bench.sink import Rule, Sink
 from campaigns.models import Campaign, Lead
 from delivery import collect, launch, numbers, record, runtime, send, spool, sweep
 from delivery.engine.outcome import Kind, Outcome

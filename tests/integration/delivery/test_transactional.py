@@ -7,9 +7,9 @@ import email.policy
 from collections.abc import Callable
 
 import pytest
-from bench.sink import Rule, Sink
 from django.db import connection
 
+from bench.sink import Rule, Sink
 from campaigns.addresses import AddressInvalid, digest
 from campaigns.content import ContentInvalid
 from campaigns.models import Campaign, Suppression
@@ -83,6 +83,19 @@ def test_a_lost_worker_leaves_unknown_unless_at_least_once(at_least_once: bool, 
         cursor.execute("UPDATE delivery_message SET status = 'sending', lease_until = now() - interval '1 second'")
     sweep.publish_messages()
     assert Message.objects.get(id=message_id).status == status
+
+
+def test_at_least_once_is_tried_again_when_the_answer_was_lost(sink: Sink) -> None:
+    sink.behave([Rule("DOT", action="close")])
+    message_id = order(at_least_once=True)
+    message_sender.send_due()
+    assert Message.objects.get(id=message_id).status == "deferred"
+    for _ in range(3):
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE delivery_message SET due_at = now()")
+        message_sender.send_due()
+    # a fourth answer that is lost ends it: a person decides
+    assert Message.objects.get(id=message_id).status == "unknown"
 
 
 def test_at_least_once_keeps_its_message_id(sink: Sink) -> None:

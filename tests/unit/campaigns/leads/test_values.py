@@ -123,7 +123,8 @@ def test_an_unclear_status_refuses_the_line(text) -> None:
 @pytest.mark.parametrize(
     ("cells", "kind"),
     [
-        (["1", "-2", "3.5", "", "0"], "number"), (["19.95", "19.90"], "text"), (["1", "01067"], "text"), (["1,5"], "text"), (["+49"], "text"),
+        (["1", "-2", "3.5", "", "0"], "number"), (["19.95", "19.90"], "text"),
+        (["1", "01067"], "text"), (["1,5"], "text"), (["+49"], "text"),
         (["1e5"], "text"), (["1234567890123456"], "text"), (["-"], "text"), (["true", "False", ""], "boolean"),
         (["true", "1"], "text"), (["1", "true"], "text"), (["yes", "no"], "text"), (["", " "], "text"), ([], "text"),
         (["1", "x", "2"], "text"), (["'-5"], "number"), (["1\n"], "number"), (["\u0661"], "text"),
