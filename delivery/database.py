@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.db import connections
 
 Row = tuple[Any, ...]
 AsyncConnection = psycopg.AsyncConnection[Row]
 
 # what a lost server or connection looks like; everything else is a mistake of ours and must be seen
-DatabaseAway = (psycopg.OperationalError, psycopg.InterfaceError)
+DatabaseAway = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    # the server gave up on us in the middle of a transaction: see PATIENCE
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+
+# A worker that hangs inside a transaction (frozen, or its network gone) holds the lock of its batch, and nobody could
+# take it over: the sweeper leaves locked rows alone. The server ends such a transaction when the lease would be over.
+PATIENCE = """
+SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s, false),
+       set_config('statement_timeout', %(milliseconds)s, false)
+"""
 
 
 def connection_parameters() -> dict[str, Any]:
@@ -29,8 +42,13 @@ def connection_parameters() -> dict[str, Any]:
 
 
 async def connect(*, application_name: str) -> AsyncConnection:
-    """A new connection in autocommit mode: transactions are opened where they are needed, and seen in the code."""
+    """A new connection in autocommit mode: transactions are opened where they are needed, and seen in the code.
+
+    A statement, or a pause inside a transaction, of more than LEASE_SECONDS ends with one of DatabaseAway.
+    """
     parameters = {**connection_parameters(), "application_name": application_name}
-    return await psycopg.AsyncConnection.connect(
+    connection = await psycopg.AsyncConnection.connect(
         autocommit=True, keepalives_idle=10, keepalives_interval=5, keepalives_count=3, **parameters
     )
+    await connection.execute(PATIENCE, {"milliseconds": str(round(settings.LEASE_SECONDS * 1000))})
+    return connection

@@ -98,6 +98,8 @@ for database in DATABASES.values():
     database["CONN_MAX_AGE"] = 60
     database["CONN_HEALTH_CHECKS"] = True
     database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # a process that hangs inside a transaction must not hold its locks for ever: the sweeper's stop every batch
+    database["OPTIONS"].setdefault("options", "-c idle_in_transaction_session_timeout=45s")
 
 CACHES = {
     "default": {

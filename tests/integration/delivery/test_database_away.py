@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from bench.sink import Rule, Sink
 from campaigns.models import Campaign
-from delivery import collect, launch, numbers, send, window
+from delivery import collect, database, launch, numbers, runtime, send, sql, window
 from delivery.models import Batch, Email
 from delivery.providers import add_provider
 
@@ -86,3 +89,39 @@ def test_a_retry_whose_second_group_cannot_be_read_keeps_what_the_first_group_se
     assert (numbers.campaign_numbers(campaign.pk).sent, len(sink.accepted())) == (3, 3)
     retry(campaign)
     assert_all_sent_once(campaign, sink, 6)
+
+
+def test_a_worker_that_freezes_inside_a_transaction_loses_its_locks_with_its_lease(
+    make_campaign: MakeCampaign, worker: runtime.Runtime, sink: Sink, settings: Any
+) -> None:
+    settings.LEASE_SECONDS = 0.5
+    campaign = make_campaign(leads=6)
+    assert launch.launch_campaign(campaign_id=campaign.pk)
+    (batch_id,) = Batch.objects.filter(campaign=campaign).values_list("pk", flat=True)
+
+    async def freeze_and_wake() -> None:
+        frozen = await database.connect(application_name="frozen")
+        async with frozen.transaction():
+            await frozen.execute(sql.LOCK_BATCH, {"batch": batch_id})
+            # meanwhile the batch goes to somebody else
+            await asyncio.to_thread(wait_until_takeable)
+            await frozen.execute("SELECT 1")
+
+    def wait_until_takeable() -> None:
+        until = time.monotonic() + 10
+        while not is_free():
+            assert time.monotonic() < until, "the lock is still held"
+        connection.close()
+
+    def is_free() -> bool:
+        with transaction.atomic():
+            return Batch.objects.filter(pk=batch_id).select_for_update(skip_locked=True).exists()
+
+    with pytest.raises(database.DatabaseAway):
+        worker.run(freeze_and_wake())
+    send_ready(campaign)
+    assert_all_sent_once(campaign, sink, 6)
+
+
+def test_django_does_not_hold_locks_for_ever_either() -> None:
+    assert "idle_in_transaction_session_timeout" in connection.settings_dict["OPTIONS"]["options"]
