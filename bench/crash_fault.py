@@ -14,6 +14,7 @@ class Cost:
     """What one strike may cost.
 
     unknown: e-mails at most. seconds: recovery beyond the usual limit. note: what it did.
+    broken: a promise that was seen broken on the way, "" for none.
     linger_seconds: how long the numbers must stand still before the books are looked at: zombies come late.
     """
 
@@ -21,6 +22,7 @@ class Cost:
     note: str
     seconds: float = 0.0
     linger_seconds: float = 0.5
+    broken: str = ""
 
 
 Inject = Callable[[World, random.Random], Cost]

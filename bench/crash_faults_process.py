@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -17,8 +18,9 @@ from bench.crash_engines import crash_postgres, crash_valkey, start_postgres, st
 from bench.crash_fault import Cost
 from bench.crash_world import BULK, BULK_CHILDREN, World, restart_postgres
 
-# a batch whose lease is over waits for its next wake-up, and for a free worker
-TAKE_OVER_SECONDS = 30.0
+# the promise: a dead worker's batches go on within a minute
+TAKE_OVER_SECONDS = 60.0
+TAKEN, IDLE, FORGOTTEN = "its batch was taken over", "it was idle", "nobody took its batch over"
 # a child that is frozen between two batches is no zombie: another try
 FREEZE_TRIES = 4
 # a zombie that wakes waits for replies or time-outs, then writes down what it knows
@@ -68,42 +70,41 @@ def kill_worker(world: World, rng: random.Random) -> Cost:
 def freeze(world: World, rng: random.Random) -> Cost:
     """SIGSTOP of a child past the lease, then SIGCONT: a zombie that believes it still has its batch."""
     notes: list[str] = []
+    broken = ""
     for _ in range(FREEZE_TRIES):
         child, extra = a_child(world, rng), rng.uniform(0.1, 1.0)
         began = time.monotonic()
         with suppress(psutil.NoSuchProcess):
-            taken = _freeze_past_take_over(world, child, extra)
-            notes.append(
-                f"froze child {child.pid} for {time.monotonic() - began:.1f} s{' (it was idle)' * (not taken)}"
-            )
-            if taken:
+            found = _freeze_past_take_over(world, child, extra)
+            notes.append(f"froze child {child.pid} for {time.monotonic() - began:.1f} s, {found}")
+            broken = notes[-1] if found == FORGOTTEN else broken
+            if found != IDLE:
                 break
-    return Cost(len(notes) * claimed_limit(), ", ".join(notes), linger_seconds=ZOMBIE_SECONDS)
+    return Cost(len(notes) * claimed_limit(), "; ".join(notes), linger_seconds=ZOMBIE_SECONDS, broken=broken)
 
 
-def _freeze_past_take_over(world: World, child: psutil.Process, extra_seconds: float) -> bool:
-    """Wake it when another worker has had its batch for a moment; False where it had none."""
+def _freeze_past_take_over(world: World, child: psutil.Process, extra_seconds: float) -> str:
+    """Wake it when another worker has had its batch for a moment; what became of its batch."""
     child.suspend()
     try:
         before = {batch.id: batch.token for batch in world.batches() if batch.token}
         time.sleep(world.lease_seconds)
-        if not world.wait(lambda: _is_abandoned(world, before), 1.0):
-            return False
-        world.wait(lambda: _was_taken_over(world, before), TAKE_OVER_SECONDS)
+        # a lease lasts from the last heartbeat, so it is over by now or was taken over already
+        stale = {batch.id: batch.token for batch in world.expired()}
+        if not stale and not _changed_hands(world, before, but=(None,)):
+            return IDLE
+        if stale and not world.wait(lambda: _changed_hands(world, stale), TAKE_OVER_SECONDS):
+            return FORGOTTEN
         time.sleep(extra_seconds)
     finally:
         child.resume()
-    return True
+    return TAKEN
 
 
-def _is_abandoned(world: World, before: dict[int, UUID]) -> bool:
-    """A batch has a lease that is over, or somebody else's."""
-    return world.has_expired_lease() or _was_taken_over(world, before)
-
-
-def _was_taken_over(world: World, before: dict[int, UUID]) -> bool:
-    """Another worker has a batch that was leased before: its token changed, and nobody gave it back."""
-    return any(batch.token not in (None, before.get(batch.id, batch.token)) for batch in world.batches())
+def _changed_hands(world: World, tokens: Mapping[int, UUID | None], but: tuple[None, ...] = ()) -> bool:
+    """One of these batches has another token now. but=(None,): a batch that was given back does not count."""
+    now = {batch.id: batch.token for batch in world.batches()}
+    return any(now[number] not in (token, *but) for number, token in tokens.items())
 
 
 def lose_valkey(_: World, rng: random.Random) -> Cost:

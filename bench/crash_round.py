@@ -102,6 +102,8 @@ def _strike_all(world: World, watch: Watch, strikes: Sequence[Strike], done: Rou
                 continue
         cost = strike.fault.inject(world, random.Random(strike.seed))
         costs.append(cost)
+        if cost.broken:
+            done.violations.append(f"{strike.fault.name}: {cost.broken}")
         done.faults.append({"name": strike.fault.name, "at": round(began, 3), "note": cost.note})
     return costs
 
