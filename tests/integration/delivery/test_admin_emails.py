@@ -66,7 +66,7 @@ def test_pages_go_by_key_and_miss_no_email(client: Client, campaign: Campaign) -
     found: list[int] = []
 
     response = by_campaign(client, campaign)
-    while True:
+    while len(found) <= 120:
         found += lead_ids(response)
         if not response.context["next_url"]:
             break
@@ -120,7 +120,7 @@ def test_a_filter_looks_through_a_bounded_stretch_and_then_further(
 
     response = by_campaign(client, campaign, status="failed")
     assert "Look further" in response.content.decode()
-    while True:
+    while steps < 10:
         found += lead_ids(response)
         steps += 1
         if not response.context["next_url"]:
@@ -231,7 +231,7 @@ def test_messages_are_paged_by_key_and_found_by_address(client: Client) -> None:
     found: list[int] = []
 
     response = client.get(reverse("delivery_messages"), {"address": "ADA@example.com"})
-    while True:
+    while len(found) <= 60:
         found += [row["message"].id for row in response.context["rows"]]
         if not response.context["next_url"]:
             break
