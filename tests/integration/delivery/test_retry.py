@@ -181,7 +181,7 @@ def test_a_commit_without_an_answer_loses_nothing_and_doubles_nothing(
     accepted = [address for address, _ in sink.accepted()]
     assert len(accepted) == len(set(accepted)) == found.sent
     # the window whose claim got no answer is given up: claimed in the database, never sent
-    assert found.unknown == (50 if committed else 0)
+    assert (0 < found.unknown <= 60) if committed else found.unknown == 0
 
 
 def test_deferred_rows_of_a_cancelled_campaign_are_skipped(make_campaign: MakeCampaign, sink: Sink) -> None:
