@@ -44,6 +44,11 @@ class PoolRoute:
     def is_empty(self) -> bool:
         return not self._providers
 
+    @property
+    def latency_seconds(self) -> float:
+        """From a final dot to its reply, at the slowest of the providers; 0 before anything was measured."""
+        return self._worker.smtp_latency(self._providers)
+
     async def take(self, want: int, avoid: Sequence[int] = ()) -> WindowGrant:
         """Ask the providers in turn for up to `want` places. Raises redis.RedisError while Redis is away."""
         waits: list[float] = []

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -95,6 +95,11 @@ class Runtime:
         pool = SmtpPool(endpoint_of(provider), max_connections=provider.max_connections)
         self._pools[provider.pk] = (stamp, pool)
         return pool
+
+    def smtp_latency(self, provider_ids: Iterable[int]) -> float:
+        """Seconds from a final dot to its reply, at the slowest of these providers; 0 before anything was measured."""
+        pools = [self._pools[number][1] for number in provider_ids if number in self._pools]
+        return max((pool.latency or 0.0 for pool in pools), default=0.0)
 
     async def close(self) -> None:
         """Say QUIT and hang up."""

@@ -19,7 +19,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from campaigns import failpoints
-from delivery import lease, metrics, record, routes, runtime, spool, stop
+from delivery import bound, lease, metrics, record, routes, runtime, spool, stop
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
@@ -111,7 +111,10 @@ class BatchSender:
         self._wait_seconds = 0.0
         self._has_slept = False
         self._clock = datetime.now(UTC) - timedelta(seconds=time.monotonic())
-        self._window = window_size(prepared)
+        self._most = bound.most_claimed(
+            settings.CLAIMED_LIMIT, prepared.template.static_size, settings.RENDERED_BYTES_LIMIT
+        )
+        self._window = bound.window_size(settings.WINDOW_SIZE, self._most)
         self.settled_count = 0
 
     async def run(self) -> None:
@@ -152,7 +155,8 @@ class BatchSender:
         """How many positions the next window may have: by what is left, and by the bound on unknowns."""
         if not self._may_claim or self._lost.is_set() or stop.is_stopping():
             return 0
-        room = settings.CLAIMED_LIMIT - self._outstanding + len(self._settled)
+        limit = bound.claimed_limit(self._window, self._route.latency_seconds, self._most)
+        room = limit - self._outstanding + len(self._settled)
         want = min(self._window, self._lease.size - self._cursor, room)
         # a window cut short by the bound would cost as much as a whole one: wait for more room
         return want if want == self._window or want == self._lease.size - self._cursor else 0
@@ -317,10 +321,3 @@ class BatchSender:
             if stop.is_stopping():
                 return
             await asyncio.sleep(RECORD_RETRY_SECONDS)
-
-
-def window_size(prepared: Prepared) -> int:
-    """Positions a window: WINDOW_SIZE, fewer where rendered messages are so large that a child would hold too much."""
-    windows = settings.CLAIMED_LIMIT // settings.WINDOW_SIZE
-    by_memory = settings.RENDERED_BYTES_LIMIT // max(1, windows * prepared.template.static_size)
-    return max(1, min(settings.WINDOW_SIZE, by_memory))

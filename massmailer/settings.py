@@ -117,9 +117,9 @@ SWEEP_SECONDS = positive_number("MASSMAILER_SWEEP_SECONDS", 1)
 # no message starts later than this after its claim; a frozen process that wakes up sends nothing stale
 CLAIM_TO_SEND_SECONDS = min(30.0, LEASE_SECONDS * 2 / 3)
 BATCH_SIZE = 1000
-# a crash costs at most CLAIMED_LIMIT unknowns per worker child
+# a crash costs at most CLAIMED_LIMIT unknowns per worker child, two windows where the relay is near: delivery/bound.py
 CLAIMED_LIMIT = 200
-WINDOW_SIZE = 50
+WINDOW_SIZE = 48
 RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
 GRACE_SECONDS = positive_number("MASSMAILER_GRACE_SECONDS", 60)
 # how old an unknown e-mail must be before a person may send it again: until then an open or a late answer may settle it
