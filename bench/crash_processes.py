@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from uuid import uuid4
 
 import psutil
 
@@ -17,6 +18,7 @@ from massmailer.embedded import logs, paths
 
 RESTART_SECONDS = 0.5
 READY = b" ready."
+MARK = "MASSMAILER_CRASH_RUN"
 
 
 @dataclass
@@ -29,14 +31,15 @@ class Running:
     process: subprocess.Popen[bytes]
     died_at: float = 0.0
     log_end: int = 0
-    old: list[int] = field(default_factory=list)
 
 
 class Processes:
     """Starts processes, restarts those that die, and stops all; a thread looks after them."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = dict(environment)
+        # what all of them carry, and nobody else: numbers of dead processes go to strangers
+        self._mark = f"{os.getpid()}-{uuid4()}"
+        self._environment = {**environment, MARK: self._mark}
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -62,8 +65,10 @@ class Processes:
 
     def kill_group(self, name: str) -> None:
         """SIGKILL to a process and all its children at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid(name), signal.SIGKILL)
+        running = self._running[name].process
+        # a process that was waited for has no number any more: it may be a stranger's
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
 
     def wait_ready(self, name: str, seconds: float = 120) -> None:
         """Until a worker takes tasks. Raises RuntimeError with its last lines."""
@@ -77,23 +82,25 @@ class Processes:
         """SIGTERM, and SIGKILL to the group where that is not obeyed in time."""
         with self._lock:
             running = self._running.pop(name, None)
-        if running is None:
+        if running is None or running.process.poll() is not None:
             return
-        with suppress(ProcessLookupError):
-            running.process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
+        running.process.send_signal(signal.SIGTERM)
+        try:
             running.process.wait(seconds)
-        for pid in [*running.old, running.process.pid]:
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-        running.process.wait()
+        except subprocess.TimeoutExpired:
+            os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.wait()
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop everything, orphans of killed main processes too."""
         self._closing.set()
         self._thread.join()
         for name in list(self._running):
             self.stop(name)
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(MARK) == self._mark:
+                    process.kill()
 
     def _spawn(self, name: str, command: str, own: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with logs.open_log(name) as log:
@@ -120,8 +127,6 @@ class Processes:
         if not running.died_at:
             running.died_at = now
         elif now - running.died_at >= RESTART_SECONDS:
-            # children of a killed main process may live on: remembered, so that nothing outlives the harness
-            running.old.append(running.process.pid)
             running.died_at, running.log_end = 0.0, _log_size(running.name)
             running.process = self._spawn(running.name, running.command, running.environment)
 
