@@ -51,10 +51,11 @@ def redis_client(engine_urls: dict[str, str]) -> Iterator[redis.Redis]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(django_db_setup: None, engine_urls: dict[str, str]) -> Iterator[BackgroundStack]:
     """The real processes on the test database: web, four workers, beat and the sandbox mailbox, on free ports.
 
+    It ends with the module: its sweeper would launch the campaigns of the tests that follow.
     Tests that use it take `transactional_db` too: what they write must be committed to be seen by the workers.
     `stack.url` is the web server, settings.SANDBOX_SMTP_PORT the mailbox; `stack.kill(name)` kills a process (it is
     started again).
