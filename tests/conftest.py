@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -16,6 +18,11 @@ from massmailer.embedded import engines, paths, postgres
 from massmailer.processes import procfile
 from massmailer.processes.background import BackgroundStack
 from massmailer.processes.options import StackOptions
+
+# the same examples in every run of continuous integration; elsewhere hypothesis goes on searching
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 ROOT = Path(__file__).resolve().parent.parent
 

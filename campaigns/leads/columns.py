@@ -60,7 +60,8 @@ def plan_columns(
 
 def slug(header: str) -> str:
     """The header as the name of an attribute: what merge tags can spell. "Größe (cm)" is "grosse_cm"."""
-    plain = unicodedata.normalize("NFKD", header.strip().casefold())
+    # twice: a letter such as a mathematical alpha has no small form before it is decomposed
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", header.strip().casefold()).casefold())
     plain = unicodedata.normalize("NFC", "".join(mark for mark in plain if not unicodedata.combining(mark)))
     name = _NOT_WORD.sub("_", plain).strip("_")[:MAX_ATTRIBUTE_NAME].rstrip("_")
     return f"n{name}" if name[:1].isdigit() else name

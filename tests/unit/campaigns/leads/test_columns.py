@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from campaigns.leads.columns import ATTRIBUTE_PREFIX, plan_columns, slug
@@ -131,6 +131,7 @@ def test_too_many_columns_are_refused() -> None:
         targets(["email"] * 501)
 
 
+@example(["\U0001d71c"])
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=12))
 def test_any_headers_make_different_spellable_attributes(headers) -> None:
     columns = plan_columns(["email", *headers], [], {})
