@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-LEADS = 2000
+# enough that a fast machine is still sending when the fault strikes
+LEADS = 4000
 FAULTS = ("kill-child", "lose-valkey", "crash-postgres", "sink-close-after-dot", "freeze-child", "lost-commit")
 TIMEOUT_SECONDS = 600
 
@@ -44,7 +45,7 @@ def test_no_fault_makes_a_second_copy_or_loses_a_lead(tmp_path: Path) -> None:
 def test_the_harness_finds_second_copies_where_claims_are_not_fenced(tmp_path: Path) -> None:
     # a worker that freezes inside a transaction is stopped by PostgreSQL even so: some tries
     status, rounds = crash(
-        tmp_path / "crash.jsonl", "--without", "fencing", "--rounds", "4", "--leads", str(2 * LEADS),
+        tmp_path / "crash.jsonl", "--without", "fencing", "--rounds", "4", "--leads", str(LEADS),
         "--seed", "21", "--fault", "freeze-child",
     )  # fmt: skip
     assert status == 1
