@@ -12,6 +12,10 @@ from django.db import router
 
 MARKETING_MODELS = ("campaign", "lead", "mailinglist", "segment", "template", "leadimport", "suppression")
 BEAT_MODELS = ("periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule")
+OPERATOR_MODELS = (
+    "provider", "pool", "poolmember", "sendingdomain", "grouplimit", "warmup", "senderlimit", "retrypolicy",
+    "replyrule", "sendingpolicy", "alertsettings", "alert", "providerevent", "providerusage",
+)  # fmt: skip
 ALL = ("view", "add", "change", "delete")
 
 # group: app: permissions
@@ -23,7 +27,7 @@ ROLES: dict[str, dict[str, set[str]]] = {
     },
     "Operators": {
         "campaigns": {"view_campaign", "view_suppression", "view_leadimport", "launch_campaign", "resolve_unknown"},
-        "delivery": {f"{verb}_{model}" for model in ("provider", "pool", "poolmember") for verb in ALL}
+        "delivery": {f"{verb}_{model}" for model in OPERATOR_MODELS for verb in ALL}
         | {"view_email", "view_message", "view_unknowndecision"},
         "django_celery_beat": {f"{verb}_{model}" for model in BEAT_MODELS for verb in ALL},
         "massmailer": {"open_flower", "read_sandbox"},

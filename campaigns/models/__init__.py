@@ -1,5 +1,5 @@
 from campaigns.models.campaign import Campaign, FeedEntry
-from campaigns.models.lead import Lead, ListMembership, MailingList
+from campaigns.models.lead import Lead, ListMembership, MailDomain, MailingList
 from campaigns.models.lead_import import LeadImport
 from campaigns.models.segment import Segment
 from campaigns.models.suppression import Suppression
@@ -11,6 +11,7 @@ __all__ = [
     "Lead",
     "LeadImport",
     "ListMembership",
+    "MailDomain",
     "MailingList",
     "Segment",
     "Suppression",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -46,6 +47,23 @@ class Campaign(models.Model):
         default=5, validators=[MaxValueValidator(9)], help_text="0 to 9; 9 is the most urgent."
     )
     scheduled_at = models.DateTimeField(null=True, blank=True)
+    max_per_hour = models.PositiveIntegerField(
+        "e-mails an hour", null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text="As fast as possible when left empty.",
+    )  # fmt: skip
+    send_from = models.TimeField(null=True, blank=True, help_text="Only from this time of day on.")
+    send_until = models.TimeField(null=True, blank=True, help_text="And until then; may be past midnight.")
+    send_weekdays = ArrayField(
+        models.PositiveSmallIntegerField(), blank=True, default=list, db_default=[],
+        help_text="Only on these days; every day when none is chosen.",
+    )  # fmt: skip
+    by_local_time = models.BooleanField(
+        "in the lead's time zone", default=False, db_default=False,
+        help_text="The hours are those of each lead; where a lead has no time zone, those of the installation.",
+    )  # fmt: skip
+    ignores_frequency_cap = models.BooleanField(
+        default=False, db_default=False, help_text="For notices that everybody must get."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, editable=False)
     state_reason = models.TextField(blank=True, default="", editable=False)
     launched_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -97,3 +97,19 @@ class ListMembership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.lead_id} on {self.mailing_list_id}: {self.status}"
+
+
+class MailDomain(models.Model):
+    """Who runs the mailboxes of a domain that the static table does not know, found by its MX records.
+
+    mailbox_group: "other" where the mail servers are nobody's that we know. checked_at: None before the first look.
+    """
+
+    domain = models.CharField(primary_key=True, max_length=253)
+    mailbox_group = models.CharField(max_length=16, default="other", db_default="other")
+    mail_host = models.CharField(max_length=253, blank=True, default="", db_default="")
+    checked_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=200, blank=True, default="", db_default="")
+
+    def __str__(self) -> str:
+        return f"{self.domain}: {self.mailbox_group}"

@@ -1,20 +1,35 @@
 from delivery.models.batch import Adjustment, Batch
 from delivery.models.content import FrozenContent, Link
 from delivery.models.decision import UnknownDecision
+from delivery.models.domain import SendingDomain
 from delivery.models.email import Email
+from delivery.models.limits import GroupLimit, LeadTouch, ProviderEvent, ProviderUsage, SenderLimit, WarmUp
 from delivery.models.message import Message
+from delivery.models.policy import Alert, AlertSettings, ReplyRule, RetryPolicy, SendingPolicy
 from delivery.models.provider import CampaignPool, Pool, PoolMember, Provider
 
 __all__ = [
     "Adjustment",
+    "Alert",
+    "AlertSettings",
     "Batch",
     "CampaignPool",
     "Email",
     "FrozenContent",
+    "GroupLimit",
+    "LeadTouch",
     "Link",
     "Message",
     "Pool",
     "PoolMember",
     "Provider",
+    "ProviderEvent",
+    "ProviderUsage",
+    "ReplyRule",
+    "RetryPolicy",
+    "SenderLimit",
+    "SendingDomain",
+    "SendingPolicy",
     "UnknownDecision",
+    "WarmUp",
 ]

@@ -45,6 +45,7 @@ class Batch(Counts):
     attempt = models.PositiveIntegerField(default=1)
     variant = models.SmallIntegerField(default=0, help_text="-1: not chosen yet (the rest of an A/B test).")
     mailbox_group = models.CharField(max_length=16, default="other")
+    time_zone = models.CharField(max_length=64, default="", db_default="", help_text="Empty: not by local time.")
     seq = models.PositiveIntegerField()
     lead_ids = ArrayField(models.BigIntegerField())
     size = models.PositiveIntegerField()

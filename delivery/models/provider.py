@@ -15,6 +15,13 @@ class Provider(models.Model):
 
     class Kind(models.TextChoices):
         SMTP = "smtp", "SMTP relay"
+        SES = "ses", "Amazon SES"
+        SENDGRID = "sendgrid", "SendGrid"
+        MAILGUN = "mailgun", "Mailgun"
+        POSTMARK = "postmark", "Postmark"
+        BREVO = "brevo", "Brevo"
+        RESEND = "resend", "Resend"
+        MAILJET = "mailjet", "Mailjet"
 
     class Security(models.TextChoices):
         PLAIN = "plain", "None"
@@ -23,6 +30,7 @@ class Provider(models.Model):
 
     class State(models.TextChoices):
         ACTIVE = "active", "Active"
+        DRAINING = "draining", "Draining"
         PAUSED = "paused", "Paused"
 
     name = models.CharField(max_length=100, unique=True)
@@ -42,6 +50,25 @@ class Provider(models.Model):
     )
     rate_per_second = models.FloatField(
         null=True, blank=True, validators=[MinValueValidator(0.01)], help_text="No limit when left empty."
+    )
+    rate_per_hour = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="No limit when left empty."
+    )
+    rate_per_day = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="A day begins at 0:00 UTC. No limit when left empty.",
+    )
+    batch_size = models.PositiveSmallIntegerField(
+        "recipients a call",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="ESPs only: 50 when left empty, never more than the ESP takes.",
+    )
+    options = models.JSONField(
+        blank=True, default=dict, db_default={}, help_text="What is not secret of an ESP account: region, domain."
     )
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -70,9 +97,26 @@ class Pool(models.Model):
         MARKETING = "marketing", "Marketing"
         TRANSACTIONAL = "transactional", "Transactional"
 
+    class Selection(models.TextChoices):
+        WEIGHTED = "weighted", "By weight, in turn"
+        LEAST_LOADED = "least_loaded", "Least loaded"
+
     name = models.CharField(max_length=100, unique=True)
     stream = models.CharField(max_length=16, choices=Stream.choices, default=Stream.MARKETING)
     is_default = models.BooleanField(default=False, help_text="Used where a campaign or message names no pool.")
+    selection = models.CharField(
+        max_length=12,
+        choices=Selection.choices,
+        default=Selection.WEIGHTED,
+        db_default=Selection.WEIGHTED,
+        help_text="How a provider is chosen inside the best healthy tier.",
+    )
+    is_shared = models.BooleanField(
+        "shared",
+        default=True,
+        db_default=True,
+        help_text="Switch off for a pool that only serves the sending domains and campaigns that name it.",
+    )
     providers = models.ManyToManyField(Provider, through="PoolMember", related_name="pools")
 
     class Meta:
