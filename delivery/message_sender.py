@@ -22,11 +22,11 @@ from campaigns.content import CompiledContent
 from delivery import metrics, record, routes, runtime, sql, stop
 from delivery.content import build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
-from delivery.engine.message import Mailbox, MessageHead, MessageTemplate, RenderFailed
+from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.retry import TRANSIENT_DELAYS, Decision, settle
-from delivery.engine.smtp import SmtpMessage
 from delivery.engine.smtp.clock import boottime
+from delivery.letters import Letter
 from delivery.routes import PoolRoute
 from delivery.tokens import signer
 from delivery.window import return_path, skip
@@ -128,9 +128,9 @@ async def _send(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None
     way, tried = route.window(grant.provider_id), list[int]()
     left = letters[: grant.tokens]
     while left and (chosen := await way.choose(tried)) and chosen[0] not in tried:
-        provider_id, pool = chosen
+        provider_id, channel = chosen
         tried.append(provider_id)
-        outcomes = await pool.send_window([letter for _, letter in left])
+        outcomes = await channel.send([letter for _, letter in left])
         for (row, _), outcome in zip(left, outcomes, strict=True):
             row.outcome, row.provider_id = outcome, provider_id
         left = [pair for pair in left if pair[0].outcome.kind is Kind.NOT_ATTEMPTED]
@@ -142,30 +142,29 @@ def _last_providers(rows: Sequence[Claimed]) -> list[int]:
     return [provider for provider in last if provider is not None] if len(last) == 1 else []
 
 
-def _put_off(letters: Sequence[tuple[Claimed, SmtpMessage]], reason: str) -> None:
+def _put_off(letters: Sequence[tuple[Claimed, Letter]], reason: str) -> None:
     for row, _ in letters:
         row.outcome = routes.not_attempted(reason)
 
 
-def _write(row: Claimed, until: float) -> SmtpMessage | None:
-    """The rendered message; None, with the reason in the row's outcome, when it cannot be rendered."""
-    domain = domain_of(row.sender)
+def _write(row: Claimed, until: float) -> Letter | None:
+    """The letter of a row; None, with the reason in the row's outcome, where its content cannot be used."""
     head = MessageHead(
         to_address=row.to_address,
         to_name=row.to_name,
         # the same for every attempt: a receiver that sees it twice can tell
-        message_id=f"m{row.id:x}@{domain}",
+        message_id=f"m{row.id:x}@{domain_of(row.sender)}",
         date=datetime.now(UTC),
         headers=tuple((name, value) for name, value in row.headers),
     )
     try:
         template = _template(bytes(row.content), row.sender, row.sender_name, row.reply_to)
-        rendered = template.render(message_context(row.id, row.to_address, row.data), head)
-    except (RenderFailed, ValueError) as error:
+    except ValueError as error:
         row.outcome = Outcome(Kind.RENDER_ERROR, reply=str(error))
         return None
+    context = message_context(row.id, row.to_address, row.data)
     bounce = signer().sign_base32("bounce", "message", row.id, 0)
-    return SmtpMessage(return_path(bounce, row.sender), row.to_address, rendered.data, until)
+    return Letter(template, context, head, return_path(bounce, row.sender), bounce, until)
 
 
 @lru_cache(maxsize=64)

@@ -1,4 +1,4 @@
-"""The way out of a batch: a pool's providers, their weights, rates and connections, as one worker child sees them."""
+"""The way out of a batch: a pool's providers, their weights, rates and channels, as one worker child sees them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from delivery.engine.outcome import Kind, Outcome
-from delivery.engine.smtp import SmtpPool
+from delivery.letters import Channel
 from delivery.models import CampaignPool, PoolMember, Provider
 from delivery.providers import WeightedRoundRobin, default_pool
 from delivery.runtime import Runtime
@@ -47,7 +47,7 @@ class PoolRoute:
     @property
     def latency_seconds(self) -> float:
         """From a final dot to its reply, at the slowest of the providers; 0 before anything was measured."""
-        return self._worker.smtp_latency(self._providers)
+        return self._worker.latency_seconds(self._providers)
 
     async def take(self, want: int, avoid: Sequence[int] = ()) -> WindowGrant:
         """Ask the providers in turn for up to `want` places. Raises redis.RedisError while Redis is away."""
@@ -72,8 +72,8 @@ class PoolRoute:
         """The way of one window whose places were granted by `provider_id`."""
         return WindowRoute(self, provider_id, avoid)
 
-    async def connections(self, provider_id: int) -> SmtpPool:
-        return await self._worker.smtp_pool(self._providers[provider_id])
+    async def channel(self, provider_id: int) -> Channel:
+        return await self._worker.channel(self._providers[provider_id])
 
     def choose(self, avoid: Sequence[int]) -> int | None:
         return self._turns.choose(avoid)
@@ -87,11 +87,11 @@ class WindowRoute:
         self._granted = provider_id
         self._avoid = tuple(avoid)
 
-    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, SmtpPool] | None:
-        """A provider and its connections, another than those to avoid where there is one."""
+    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, Channel] | None:
+        """A provider and its channel, another than those to avoid where there is one."""
         shunned = (*self._avoid, *avoid)
         chosen = self._granted if self._granted not in (None, *shunned) else self._pool.choose(shunned)
-        return None if chosen is None else (chosen, await self._pool.connections(chosen))
+        return None if chosen is None else (chosen, await self._pool.channel(chosen))
 
 
 def _active_members(pool_id: int) -> list[PoolMember]:

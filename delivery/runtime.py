@@ -1,4 +1,4 @@
-"""What a worker child keeps between tasks: one event loop, its database connections, one SMTP pool a provider."""
+"""What a worker child keeps between tasks: one event loop, its database connections, one channel a provider."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from django.db import connections
 from delivery.content import Prepared, prepare
 from delivery.database import AsyncConnection, connect
 from delivery.engine.smtp import SmtpPool
+from delivery.letters import Channel
 from delivery.models import Provider
 from delivery.providers import endpoint_of
+from delivery.smtp_channel import SmtpChannel
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,7 +64,7 @@ class Runtime:
         self._work = Line(f"massmailer send {self.name}")
         self._read = Line(f"massmailer read {self.name}")
         self._pulse = Line(f"massmailer heartbeat {self.name}")
-        self._pools: dict[int, tuple[Any, SmtpPool]] = {}
+        self._channels: dict[int, tuple[Any, Channel]] = {}
         self.prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -84,30 +86,35 @@ class Runtime:
     def _prepare(self, campaign_id: int, variant: int) -> Prepared:
         return prepare(campaign_id, variant)
 
-    async def smtp_pool(self, provider: Provider) -> SmtpPool:
-        """The connection pool of a provider; made anew when the provider's settings have changed."""
+    async def channel(self, provider: Provider) -> Channel:
+        """The way to a provider; made anew when the provider's settings have changed."""
         stamp = provider.updated_at
-        kept = self._pools.get(provider.pk)
+        kept = self._channels.get(provider.pk)
         if kept and kept[0] == stamp:
             return kept[1]
         if kept:
             await kept[1].close()
-        pool = SmtpPool(endpoint_of(provider), max_connections=provider.max_connections)
-        self._pools[provider.pk] = (stamp, pool)
-        return pool
+        channel = open_channel(provider)
+        self._channels[provider.pk] = (stamp, channel)
+        return channel
 
-    def smtp_latency(self, provider_ids: Iterable[int]) -> float:
-        """Seconds from a final dot to its reply, at the slowest of these providers; 0 before anything was measured."""
-        pools = [self._pools[number][1] for number in provider_ids if number in self._pools]
-        return max((pool.latency or 0.0 for pool in pools), default=0.0)
+    def latency_seconds(self, provider_ids: Iterable[int]) -> float:
+        """Seconds until an answer at the slowest of these providers; 0 before anything was measured."""
+        channels = [self._channels[number][1] for number in provider_ids if number in self._channels]
+        return max((channel.latency_seconds for channel in channels), default=0.0)
 
     async def close(self) -> None:
         """Say QUIT and hang up."""
-        for _, pool in self._pools.values():
-            await pool.close()
+        for _, channel in self._channels.values():
+            await channel.close()
         for line in (self._work, self._read, self._pulse):
             await line.close()
         await self.redis.aclose()
+
+
+def open_channel(provider: Provider) -> Channel:
+    """A new channel to a provider. Raises crypto.SecretUnreadable."""
+    return SmtpChannel(SmtpPool(endpoint_of(provider), max_connections=provider.max_connections))
 
 
 _runtime: Runtime | None = None

@@ -1,4 +1,4 @@
-"""One window: the claimed leads, read fresh, rendered, handed to SMTP; each ends in exactly one result."""
+"""One window: the claimed leads, read fresh, written to, handed over; each ends in exactly one result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from delivery import sql
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.headers import list_unsubscribe
-from delivery.engine.message import MessageHead, RenderFailed
+from delivery.engine.message import MessageHead
 from delivery.engine.outcome import Kind, Outcome
-from delivery.engine.smtp import SmtpMessage, SmtpPool
 from delivery.engine.smtp.clock import boottime
+from delivery.letters import Channel, Letter
 from delivery.tokens import door_urls, signer
 
 logger = logging.getLogger(__name__)
@@ -53,17 +53,13 @@ class Assignment:
 class Route(Protocol):
     """The way out of one window."""
 
-    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, SmtpPool] | None:
-        """A provider and its connections, another than those to avoid where there is one."""
+    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, Channel] | None:
+        """A provider and its channel, another than those to avoid where there is one."""
         ...
 
 
-@dataclass(slots=True)
-class Letter:
-    """One rendered message on its way."""
-
-    result: Result
-    message: SmtpMessage
+# a letter and the place for what becomes of it
+Pair = tuple[Result, Letter]
 
 
 def skip(reason: str) -> Outcome:
@@ -96,15 +92,15 @@ async def send_window(
     while waiting:
         fresh_until = min(until, boottime() + FRESH_SECONDS)
         try:
-            letters = await _write_letters(connection, work, waiting, results, fresh_until)
+            pairs = await _write_letters(connection, work, waiting, results, fresh_until)
         except DatabaseAway as error:
             # only those of this read are unsent: what was handed over before it keeps its outcome
             logger.warning("campaign %s: %s leads could not be read: %s", work.campaign_id, len(waiting), error)
             results.update({lead_id: Result(lead_id, UNREAD) for lead_id in waiting})
             break
-        await _hand_over(letters, route)
-        late = [letter for letter in letters if letter.result.outcome.kind is Kind.NOT_ATTEMPTED]
-        waiting = [letter.result.lead_id for letter in late if letter.result.outcome.rule == "late"]
+        await _hand_over(pairs, route)
+        late = [result for result, _ in pairs if result.outcome.kind is Kind.NOT_ATTEMPTED]
+        waiting = [result.lead_id for result in late if result.outcome.rule == "late"]
         if boottime() >= until:
             break
     return [results[lead_id] for lead_id in lead_ids]
@@ -116,29 +112,24 @@ async def _write_letters(
     lead_ids: Sequence[int],
     results: dict[int, Result],
     deadline: float,
-) -> list[Letter]:
-    """Read the leads as they are now and render those that may be mailed; the others get their reason."""
+) -> list[Pair]:
+    """Read the leads as they are now and write to those that may be mailed; the others get their reason."""
     parameters = {"campaign": work.campaign_id, "list": work.list_id, "leads": list(lead_ids)}
     rows = await (await connection.execute(sql.WINDOW_LEADS, parameters)).fetchall()
     date = datetime.now(UTC)
-    letters: list[Letter] = []
+    pairs: list[Pair] = []
     for row in rows:
         result = results[row[0]] = Result(row[0], skip("erased"))
         reason = ineligible(row[8], row[9], row[10], has_list=work.list_id is not None)
         if reason:
             result.outcome = skip(reason)
             continue
-        try:
-            message = _render(work, row, date, deadline)
-        except RenderFailed as error:
-            result.outcome = Outcome(Kind.RENDER_ERROR, reply=str(error))
-            continue
         result.address_hash, result.address = address_hash(row[1]), row[1]
-        letters.append(Letter(result, message))
-    return letters
+        pairs.append((result, _write(work, row, date, deadline)))
+    return pairs
 
 
-def _render(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: float) -> SmtpMessage:
+def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: float) -> Letter:
     lead_id, email, first_name, last_name, language, time_zone, attributes, tags = row[:8]
     tokens = signer().sign_all("campaign", work.campaign_id, lead_id)
     context: dict[str, Any] = {
@@ -164,8 +155,8 @@ def _render(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: fl
         date=date,
         headers=(("List-Unsubscribe", unsubscribe_header(context["unsubscribe_url"], tokens.unsubscribe)),),
     )
-    rendered = work.prepared.template.render(context, head)
-    return SmtpMessage(return_path(tokens.bounce, work.prepared.sender), email, rendered.data, deadline)
+    envelope = return_path(tokens.bounce, work.prepared.sender)
+    return Letter(work.prepared.template, context, head, envelope, tokens.bounce, deadline)
 
 
 def unsubscribe_header(url: str, token: str) -> str:
@@ -184,20 +175,20 @@ def _may_go_elsewhere(outcome: Outcome) -> bool:
     return outcome.kind is Kind.NOT_ATTEMPTED and outcome.rule != "late"
 
 
-async def _hand_over(letters: list[Letter], route: Route) -> None:
+async def _hand_over(pairs: list[Pair], route: Route) -> None:
     """Send the letters by the first way out, and what it did not attempt once more by another one."""
     tried: list[int] = []
-    left = letters
+    left = pairs
     while left:
         way = await route.choose(avoid=tried)
         if way is None or way[0] in tried:
-            for letter in left:
+            for result, _ in left:
                 if not tried:
-                    letter.result.outcome = Outcome(Kind.NOT_ATTEMPTED, reply="no active provider in the pool")
+                    result.outcome = Outcome(Kind.NOT_ATTEMPTED, reply="no active provider in the pool")
             return
-        provider_id, pool = way
+        provider_id, channel = way
         tried.append(provider_id)
-        outcomes = await pool.send_window([letter.message for letter in left])
-        for letter, outcome in zip(left, outcomes, strict=True):
-            letter.result.outcome, letter.result.provider_id = outcome, provider_id
-        left = [letter for letter in left if _may_go_elsewhere(letter.result.outcome)]
+        outcomes = await channel.send([letter for _, letter in left])
+        for (result, _), outcome in zip(left, outcomes, strict=True):
+            result.outcome, result.provider_id = outcome, provider_id
+        left = [pair for pair in left if _may_go_elsewhere(pair[0].outcome)]

@@ -1,0 +1,45 @@
+"""A message to one recipient before it takes a form: each way out renders it in its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from delivery.engine.message import MessageHead, MessageTemplate
+from delivery.engine.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message to one recipient who may be written to now.
+
+    context: what the template's merge tags see. return_path: the envelope sender. token: names this message in what
+    comes back, such as an ESP's metadata. deadline: CLOCK_BOOTTIME seconds after which nothing of it may be started.
+    """
+
+    template: MessageTemplate
+    context: Mapping[str, Any]
+    head: MessageHead
+    return_path: str
+    token: str
+    deadline: float
+
+
+class Channel(Protocol):
+    """One provider as a worker child reaches it."""
+
+    @property
+    def latency_seconds(self) -> float:
+        """How long an accepted message takes to be answered, as measured lately; 0 before anything was measured."""
+        ...
+
+    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
+        """Render and hand over the letters; one outcome for each, in order. Raises nothing that network, server or
+        template do: a letter that cannot be rendered ends in a RENDER_ERROR with its place.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let what is under way end, and hang up."""
+        ...
