@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from campaigns.models import Campaign
+from delivery.models import SenderLimit
+
 SECOND = 1
 HOUR = 3600
 DAY = 86_400
@@ -24,3 +27,17 @@ class Limit:
     @property
     def is_quota(self) -> bool:
         return self.per_seconds >= DAY
+
+
+def limits_of(campaign: Campaign) -> tuple[Limit, ...]:
+    """What the marketer's side sets: the pace of the campaign, and what its author's campaigns may send together.
+
+    One query, where the campaign has an author; read it again with each batch, both may be changed while it sends.
+    """
+    found = [Limit(f"campaign:{campaign.pk}", campaign.max_per_hour, HOUR)] if campaign.max_per_hour else []
+    own = SenderLimit.objects.filter(user_id=campaign.created_by_id).first() if campaign.created_by_id else None
+    if own and own.per_hour:
+        found.append(Limit(f"sender:{own.pk}:hour", own.per_hour, HOUR))
+    if own and own.per_day:
+        found.append(Limit(f"sender:{own.pk}:day", own.per_day, DAY))
+    return tuple(found)
