@@ -24,7 +24,7 @@ from delivery.content import build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
-from delivery.engine.retry import TRANSIENT_DELAYS, Decision, settle
+from delivery.engine.retry import DEFAULT, Decision, settle
 from delivery.engine.smtp.clock import boottime
 from delivery.letters import Letter
 from delivery.routes import PoolRoute
@@ -212,7 +212,7 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
 
 
 def _decide(row: Claimed, now: datetime, rng: random.Random) -> Decision:
-    if row.outcome.kind is Kind.UNKNOWN and row.at_least_once and row.tries < len(TRANSIENT_DELAYS):
+    if row.outcome.kind is Kind.UNKNOWN and row.at_least_once and row.tries < DEFAULT.transient_retries:
         # its sender prefers a second copy to none: tried again as after a temporary failure, by the same Message-ID
         return settle(replace(row.outcome, kind=Kind.TRANSIENT), row.tries, now, rng)
     due_at = now + NOT_ATTEMPTED_WAIT if row.outcome.kind is Kind.NOT_ATTEMPTED else None

@@ -37,6 +37,7 @@ class Outcome:
     reply: the server's words, or ours for what never reached a server; cut to 500 characters by the ledger.
     rule: name of the rule that classified the reply, "" where none was needed.
     esp_message_id: the provider's id for the message, "" where it gives none.
+    retry_after_seconds: how long the server asked us to wait, None where it named no time.
     """
 
     kind: Kind
@@ -45,3 +46,4 @@ class Outcome:
     reply: str = ""
     rule: str = ""
     esp_message_id: str = ""
+    retry_after_seconds: float | None = None

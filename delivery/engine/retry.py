@@ -12,14 +12,36 @@ from delivery.engine.outcome import Kind, Outcome
 
 Status = Literal["deferred", "sent", "bounced_hard", "bounced_soft", "failed", "dead", "skipped", "unknown"]
 
-TRANSIENT_DELAYS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
-SOFT_DELAY = timedelta(hours=4)
-SOFT_RETRIES = 3
-# receivers ask for ten quiet minutes at least after a throttle: jitter only adds to it
-THROTTLE_DELAY = timedelta(minutes=10)
-BLOCK_DELAY = timedelta(minutes=10)
-BLOCK_RETRIES = 1
-NOT_ATTEMPTED_DELAY = timedelta(seconds=60)
+# a server may name any time at all; nobody's mail waits for longer than this because of it
+LONGEST_ASKED_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often and after how long a stream tries again.
+
+    transient: the waits after temporary failures, one for each retry; then the e-mail is dead. Each is shortened by
+    chance by up to a half, so that what failed together does not come back together.
+    soft: the wait after a soft bounce, `soft_retries` times; then bounced_soft.
+    block: the wait before another provider tries what one was refused, `block_retries` times; then failed.
+    throttle, not_attempted: waits of what was no try; they may repeat without end. Receivers ask for ten quiet minutes
+    at least after a throttle: chance only adds to it, by up to a fifth.
+    """
+
+    transient: tuple[timedelta, ...] = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
+    soft: timedelta = timedelta(hours=4)
+    soft_retries: int = 3
+    throttle: timedelta = timedelta(minutes=10)
+    block: timedelta = timedelta(minutes=10)
+    block_retries: int = 1
+    not_attempted: timedelta = timedelta(seconds=60)
+
+    @property
+    def transient_retries(self) -> int:
+        return len(self.transient)
+
+
+DEFAULT = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +67,19 @@ _FINAL: Mapping[Kind, Decision] = {
 
 
 def settle(
-    outcome: Outcome, tries: int, now: datetime, rng: random.Random, *, due_at: datetime | None = None
+    outcome: Outcome,
+    tries: int,
+    now: datetime,
+    rng: random.Random,
+    policy: Policy = DEFAULT,
+    *,
+    due_at: datetime | None = None,
 ) -> Decision:
     """Return the ledger status that follows from an outcome.
 
     tries: real attempts made BEFORE this one, 0 or more. due_at: a reserved time that a throttle gave; it is used
-    where the outcome is not a try (throttle, not attempted), in place of the usual wait.
+    where the outcome is not a try (throttle, not attempted), in place of the usual wait. Where the server named a
+    time (outcome.retry_after_seconds), it replaces the policy's wait, and no reserved time is earlier than it.
     Raises ValueError for negative tries.
     """
     if tries < 0:
@@ -58,31 +87,43 @@ def settle(
     final = _FINAL.get(outcome.kind)
     if final is not None:
         return final
+    asked = _asked_for(outcome, now)
     match outcome.kind:
         case Kind.TRANSIENT:
-            if tries >= len(TRANSIENT_DELAYS):
+            if tries >= policy.transient_retries:
                 return Decision("dead", None, counts_as_try=True)
-            return Decision("deferred", now + TRANSIENT_DELAYS[tries] * _half_to_one(rng), counts_as_try=True)
+            wait = policy.transient[tries] * (0.5 + rng.random() / 2)
+            return Decision("deferred", asked or now + wait, counts_as_try=True)
         case Kind.SOFT:
-            if tries >= SOFT_RETRIES:
+            if tries >= policy.soft_retries:
                 return Decision("bounced_soft", None, counts_as_try=True)
-            return Decision("deferred", now + SOFT_DELAY, counts_as_try=True)
+            return Decision("deferred", asked or now + policy.soft, counts_as_try=True)
         case Kind.BLOCK:
-            if tries >= BLOCK_RETRIES:
+            if tries >= policy.block_retries:
                 return Decision("failed", None, counts_as_try=True)
-            return Decision("deferred", now + BLOCK_DELAY, counts_as_try=True)
+            return Decision("deferred", now + policy.block, counts_as_try=True)
         case Kind.THROTTLE:
-            wait = THROTTLE_DELAY * (1.0 + rng.random() / 5)
-            return Decision("deferred", due_at or now + wait, counts_as_try=False)
+            wait = policy.throttle * (1.0 + rng.random() / 5)
+            return Decision("deferred", _later(due_at, asked) or now + wait, counts_as_try=False)
         case Kind.NOT_ATTEMPTED:
-            return Decision("deferred", due_at or now + NOT_ATTEMPTED_DELAY, counts_as_try=False)
+            return Decision("deferred", _later(due_at, asked) or now + policy.not_attempted, counts_as_try=False)
     raise AssertionError(f"no policy for {outcome.kind}")
 
 
-def decide(outcome: Outcome, tries: int, now: datetime, rng: random.Random) -> datetime | None:
+def decide(
+    outcome: Outcome, tries: int, now: datetime, rng: random.Random, policy: Policy = DEFAULT
+) -> datetime | None:
     """Return when to try again, or None for never; see `settle`."""
-    return settle(outcome, tries, now, rng).due_at
+    return settle(outcome, tries, now, rng, policy).due_at
 
 
-def _half_to_one(rng: random.Random) -> float:
-    return 0.5 + rng.random() / 2
+def _asked_for(outcome: Outcome, now: datetime) -> datetime | None:
+    """When the server said to come back; None where it said nothing."""
+    if outcome.retry_after_seconds is None:
+        return None
+    return now + timedelta(seconds=min(max(1.0, outcome.retry_after_seconds), LONGEST_ASKED_SECONDS))
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    known = [time for time in (one, other) if time is not None]
+    return max(known, default=None)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.engine.outcome import Kind, Outcome
-from delivery.engine.retry import decide, settle
+from delivery.engine.retry import DEFAULT, Policy, decide, settle
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 MIN = 60.0
@@ -105,3 +105,80 @@ def test_real_tries_come_to_an_end_after_three_retries(kinds: list[Kind]) -> Non
 
 def test_what_may_have_been_accepted_is_never_tried_again() -> None:
     assert all(decide(Outcome(Kind.UNKNOWN), tries, NOW, random.Random(0)) is None for tries in range(10))
+
+
+# --- policies of operators -------------------------------------------------------------------------------------------
+HASTY = Policy(
+    transient=(timedelta(minutes=1), timedelta(minutes=2)),
+    soft=timedelta(minutes=30),
+    soft_retries=1,
+    throttle=timedelta(minutes=20),
+    block=timedelta(minutes=5),
+    block_retries=0,
+    not_attempted=timedelta(seconds=5),
+)
+# kind, tries before, status, shortest and longest wait in seconds, as above
+HASTY_TABLE = [
+    ("transient", 0, "deferred", 0.5 * MIN, MIN),
+    ("transient", 1, "deferred", MIN, 2 * MIN),
+    ("transient", 2, "dead", None, None),
+    ("soft", 0, "deferred", 30 * MIN, 30 * MIN),
+    ("soft", 1, "bounced_soft", None, None),
+    ("block", 0, "failed", None, None),
+    ("throttle", 7, "deferred", 20 * MIN, 24 * MIN),
+    ("not_attempted", 7, "deferred", 5.0, 5.0),
+    ("hard", 0, "bounced_hard", None, None),
+    ("unknown", 0, "unknown", None, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "tries", "status", "shortest", "longest"), HASTY_TABLE)
+def test_another_policy_has_its_own_numbers(
+    kind: str, tries: int, status: str, shortest: float | None, longest: float | None
+) -> None:
+    for seed in range(20):
+        decision = settle(Outcome(Kind(kind)), tries, NOW, random.Random(seed), HASTY)
+        assert decision.status == status
+        if shortest is None or longest is None:
+            assert decision.due_at is None
+        else:
+            assert decision.due_at is not None
+            assert shortest <= (decision.due_at - NOW).total_seconds() <= longest
+
+
+def test_a_policy_without_retries_gives_up_at_once() -> None:
+    never = Policy(transient=(), soft_retries=0)
+    assert settle(Outcome(Kind.TRANSIENT), 0, NOW, random.Random(0), never).status == "dead"
+    assert settle(Outcome(Kind.SOFT), 0, NOW, random.Random(0), never).status == "bounced_soft"
+
+
+# kind, seconds asked for, seconds waited; the policy would wait for longer or shorter
+ASKED = [
+    ("transient", 30.0, 30.0),
+    ("transient", 7200.0, 7200.0),
+    ("soft", 60.0, 60.0),
+    ("throttle", 90.0, 90.0),
+    ("throttle", 7200.0, 7200.0),
+    ("not_attempted", 5.0, 5.0),
+    ("throttle", 0.0, 1.0),
+    ("throttle", -5.0, 1.0),
+    ("throttle", 1e300, 86_400.0),
+]
+
+
+@pytest.mark.parametrize(("kind", "asked", "waited"), ASKED)
+def test_the_time_that_a_server_names_is_kept(kind: str, asked: float, waited: float) -> None:
+    due = decide(Outcome(Kind(kind), retry_after_seconds=asked), 0, NOW, random.Random(1))
+    assert due == NOW + timedelta(seconds=waited)
+
+
+def test_asking_for_patience_gives_no_more_tries() -> None:
+    dead = settle(Outcome(Kind.TRANSIENT, retry_after_seconds=60), 3, NOW, random.Random(1))
+    assert (dead.status, dead.due_at) == ("dead", None)
+
+
+@pytest.mark.parametrize(("slot", "due"), [(60, 600), (1200, 1200)])
+def test_a_reserved_time_is_never_earlier_than_the_server_asked(slot: int, due: int) -> None:
+    outcome = Outcome(Kind.THROTTLE, retry_after_seconds=600)
+    found = settle(outcome, 0, NOW, random.Random(1), DEFAULT, due_at=NOW + timedelta(seconds=slot)).due_at
+    assert found == NOW + timedelta(seconds=due)
