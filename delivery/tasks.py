@@ -9,7 +9,17 @@ from django.db.models import Max
 from django.db.utils import InterfaceError, OperationalError
 
 from campaigns.models import Campaign
-from delivery import collect, launch, message_sender, numbers, partitions, send, sweep
+from delivery import (
+    collect,
+    launch,
+    message_sender,
+    numbers,
+    partitions,
+    provider_events,
+    send,
+    sweep,
+    warm_up,
+)
 
 
 @shared_task(name="delivery.send_batch", acks_late=False)
@@ -50,6 +60,13 @@ def ensure_partitions() -> list[str]:
     """Create partitions ahead. An advisory lock lets one creator at a time look and make."""
     newest = Campaign.objects.aggregate(newest=Max("pk"))["newest"] or 0
     return partitions.ensure_ahead(newest_campaign_id=newest, today=dt.datetime.now(dt.UTC).date())
+
+
+@shared_task(name="delivery.advance_warm_ups")
+def advance_warm_ups() -> int:
+    """Move warm-up plans on and forget old events of providers. A second runner finds every plan moved already."""
+    provider_events.trim()
+    return warm_up.advance_all()
 
 
 @shared_task(

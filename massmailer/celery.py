@@ -69,6 +69,7 @@ def configure() -> None:
             "delivery.collect_retries": {"queue": "control"},
             "delivery.refresh_counters": {"queue": "control"},
             "delivery.ensure_partitions": {"queue": "control"},
+            "delivery.advance_warm_ups": {"queue": "control"},
             "delivery.launch_campaign": {"queue": "default"},
             "campaigns.import_leads": {"queue": "default"},
             "campaigns.requeue_imports": {"queue": "control"},
@@ -112,6 +113,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "drain-events": every(1, "tracking.drain"),
         # imports whose worker died; old files of imports go at the same time
         "requeue-imports": every(30, "campaigns.requeue_imports"),
+        # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go at the same time
+        "advance-warm-ups": every(600, "delivery.advance_warm_ups"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),
