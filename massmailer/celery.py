@@ -113,7 +113,7 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "drain-events": every(1, "tracking.drain"),
         # imports whose worker died; old files of imports go at the same time
         "requeue-imports": every(30, "campaigns.requeue_imports"),
-        # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go at the same time
+        # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go as well
         "advance-warm-ups": every(600, "delivery.advance_warm_ups"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),

@@ -89,7 +89,7 @@ def advance(
     last: what was sent on plan.stage_day, where that is past. current: what was sent today so far. daily_limit: the
     provider's own; a plan is done when its ceiling reaches it, or FULLY_WARM.
     A plan rises one stage a day at most, when its ceiling was really used and nothing held it; a frozen one only keeps
-    its days. After IDLE_DAYS without mail receivers have forgotten the sender: every plan begins anew, a frozen one too.
+    its days. After IDLE_DAYS without mail receivers have forgotten the sender: every plan begins anew, frozen ones too.
     """
     sent_on = today if current.handed_over else _last_day(plan, last)
     if sent_on is not None and today - sent_on >= timedelta(days=IDLE_DAYS):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 from delivery.engine.warmup import FULLY_WARM, Plan, Volume, advance, ceiling, ceiling_of, days_until_done
 
 RAMP = (200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 40_000, 50_000, 75_000, 100_000, 150_000, 200_000, 250_000)
+NEW = Plan(RAMP)
 FIRST = date(2026, 3, 1)
 MONDAY = date(2026, 3, 2)
 
 Send = Callable[[int, int | None], Volume]
 
 
-def simulate(send: Send, days: int, plan: Plan = Plan(RAMP), daily_limit: int | None = None) -> list[int | None]:
+def simulate(send: Send, days: int, plan: Plan = NEW, daily_limit: int | None = None) -> list[int | None]:
     """Ceilings of so many days. send: takes the day's number and ceiling, gives what was sent on it."""
     ceilings, last = [], Volume()
     for number in range(days):
@@ -50,7 +52,7 @@ def test_forty_good_days_follow_the_ramp_then_a_fifth_then_a_tenth_until_a_milli
 def test_after_seven_steep_days_a_smaller_ramp_rises_by_a_tenth() -> None:
     found = [value for value in simulate(all_of_it, 40, Plan((100, 1000))) if value is not None]
 
-    growth = [after / before for before, after in zip(found[1:], found[2:], strict=False)]
+    growth = [after / before for before, after in pairwise(found[1:])]
     assert [round(rate, 2) for rate in growth] == [1.2] * 7 + [1.1] * (len(growth) - 7)
     assert len(found) == 40
 
