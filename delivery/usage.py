@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from django.db.models import Q, Sum
 from django.db.models.functions import TruncDate
@@ -48,6 +49,6 @@ def total(volumes: Iterable[Volume]) -> Volume:
     )
 
 
-def _volume(row: dict[str, int]) -> Volume:
+def _volume(row: Mapping[str, Any]) -> Volume:
     others = sum(row[f"{name}_sum"] for name in ("deferred", "bounced", "failed", "unknown"))
     return Volume(row["accepted_sum"], row["throttled_sum"], row["blocked_sum"], others)

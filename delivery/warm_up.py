@@ -7,6 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -134,7 +135,7 @@ def _compare_and_set(row: WarmUp, moved: Plan) -> bool:
         pk=row.pk, stage=row.stage, stage_day=row.stage_day, state=row.state, ramp=row.ramp,
         frozen_reason=row.frozen_reason, last_sent_on=row.last_sent_on,
     )  # fmt: skip
-    changes = {
+    changes: dict[str, Any] = {
         "stage": moved.stage,
         "stage_day": moved.stage_day,
         "state": moved.state,
