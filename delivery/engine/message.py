@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Protocol
 
 from delivery.engine import headers
+from delivery.engine.dkim import DkimSigner
 from delivery.engine.headers import HeaderInvalid, Mailbox
 from delivery.engine.mime import Attachment, attachment_part
 from delivery.engine.qp import SOFT_BREAK, encode_static, encode_value
@@ -87,11 +88,13 @@ class MessageTemplate:
         sender: Mailbox,
         static_headers: Sequence[tuple[str, str]],
         attachments: Sequence[Attachment] = (),
+        signer: DkimSigner | None = None,
     ) -> None:
         """Encode everything that does not depend on the recipient.
 
         subject_parts, html_parts, text_parts: static text and `Dynamic` nodes.
         static_headers: (name, value) pairs; the builder's own headers are not allowed among them.
+        signer: signs every message that is rendered.
         Raises HeaderInvalid.
         """
         self._subject = _subject(subject_parts)
@@ -107,36 +110,37 @@ class MessageTemplate:
         self._part_names = tuple(name for name, _ in body.nodes)
         self._nodes = tuple(node for _, node in body.nodes)
         self._order: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*body.order)
+        self._signer = signer.for_template(self._top, self._pool[0]) if signer else None
         # bytes of one message but for its values: what a sender needs to bound its memory
         self.static_size = len(self._top) + sum(len(self._pool[i]) for i in body.order if i < len(self._pool))
 
     def render(self, context: Context, head: MessageHead) -> RenderedMessage:
         """The message for one recipient. Raises RenderFailed with the part and place."""
-        lines = self._head(context, head)
+        lines = self._lines(context, head)
         pool = self._pool.copy()
         try:
             for node in self._nodes:
                 pool.append(encode_value(node.render(context)))
         except Exception as error:  # a node may raise anything: it runs a user's template on a lead's data
             raise RenderFailed(self._part_names[len(pool) - len(self._pool)], str(error)) from error
-        return RenderedMessage(lines + b"".join(self._order(pool)))
+        rest = b"".join(self._order(pool))
+        signature = self._signer.sign(lines, rest, int(head.date.timestamp())) if self._signer else b""
+        return RenderedMessage(b"".join([signature, self._top, *lines, rest]))
 
-    def _head(self, context: Context, head: MessageHead) -> bytes:
+    def _lines(self, context: Context, head: MessageHead) -> list[bytes]:
+        """The header lines that differ between messages."""
         try:
             subject = self._subject(context)
         except Exception as error:  # as above
             raise RenderFailed("subject", str(error)) from error
         try:
-            return b"".join(
-                [
-                    self._top,
-                    headers.mailbox("To", Mailbox(head.to_address, head.to_name)),
-                    subject,
-                    headers.date(head.date),
-                    headers.message_id(head.message_id),
-                    *[headers.checked(name, value) for name, value in head.headers],
-                ]
-            )
+            return [
+                headers.mailbox("To", Mailbox(head.to_address, head.to_name)),
+                subject,
+                headers.date(head.date),
+                headers.message_id(head.message_id),
+                *[headers.checked(name, value) for name, value in head.headers],
+            ]
         except HeaderInvalid as error:
             raise RenderFailed("headers", str(error)) from error
 
