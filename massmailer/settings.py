@@ -124,6 +124,9 @@ RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
 GRACE_SECONDS = positive_number("MASSMAILER_GRACE_SECONDS", 60)
 # how old an unknown e-mail must be before a person may send it again: until then an open or a late answer may settle it
 UNKNOWN_RESEND_HOURS = positive_number("MASSMAILER_UNKNOWN_RESEND_HOURS", 24)
+# addresses that people type in (webhooks) are called at these ports, and never inside the house ("host" or "host:port")
+WEBHOOK_PORTS = env.list("MASSMAILER_WEBHOOK_PORTS", cast=int, default=[80, 443, 8080, 8443])
+WEBHOOK_PRIVATE_HOSTS = env.list("MASSMAILER_WEBHOOK_PRIVATE_HOSTS", default=[])
 IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**3))
 
 # --- sandbox mailbox ------------------------------------------------------------------------------------------------
