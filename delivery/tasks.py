@@ -1,4 +1,7 @@
-"""Delivery's tasks: ids only, one service each. Any of them may run twice at any moment."""
+"""Delivery's tasks: ids only, one service each. Any of them may run twice at any moment.
+
+Which of them are run again when an engine is away, and which not: campaigns/infrastructure.py.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ import datetime as dt
 
 from celery import shared_task
 from django.db.models import Max
-from django.db.utils import InterfaceError, OperationalError
 
+from campaigns.infrastructure import RETRIED
 from campaigns.models import Campaign
 from delivery import (
+    alerts,
     collect,
+    dead_alert,
     launch,
     message_sender,
     numbers,
@@ -43,7 +48,7 @@ def sweep_due() -> dict[str, int]:
     return sweep.sweep()
 
 
-@shared_task(name="delivery.collect_retries")
+@shared_task(name="delivery.collect_retries", **RETRIED)
 def collect_retries() -> int:
     """Make retry batches of due rows. Two collectors at once share the rows by SKIP LOCKED."""
     return collect.collect_retries()
@@ -55,29 +60,33 @@ def refresh_counters() -> int:
     return numbers.refresh_counters()
 
 
-@shared_task(name="delivery.ensure_partitions")
+@shared_task(name="delivery.ensure_partitions", **RETRIED)
 def ensure_partitions() -> list[str]:
     """Create partitions ahead. An advisory lock lets one creator at a time look and make."""
     newest = Campaign.objects.aggregate(newest=Max("pk"))["newest"] or 0
     return partitions.ensure_ahead(newest_campaign_id=newest, today=dt.datetime.now(dt.UTC).date())
 
 
-@shared_task(name="delivery.advance_warm_ups")
+@shared_task(name="delivery.advance_warm_ups", **RETRIED)
 def advance_warm_ups() -> int:
     """Move warm-up plans on and forget old events of providers. A second runner finds every plan moved already."""
     provider_events.trim()
     return warm_up.advance_all()
 
 
-@shared_task(
-    name="delivery.launch_campaign",
-    acks_late=True,
-    autoretry_for=(OperationalError, InterfaceError),
-    retry_backoff=2,
-    retry_backoff_max=30,
-    retry_jitter=True,
-    max_retries=5,
-)
+@shared_task(name="delivery.launch_campaign", **RETRIED)
 def launch_campaign(campaign_id: int) -> bool:
     """Launch a due campaign. A second copy waits for the row lock and finds the state changed."""
     return launch.launch_campaign(campaign_id=campaign_id)
+
+
+@shared_task(name="delivery.deliver_alerts", **RETRIED)
+def deliver_alerts() -> int:
+    """Post alerts that are due. Each is claimed before it is posted; a second runner finds others or none."""
+    return alerts.deliver_due()
+
+
+@shared_task(name="delivery.check_dead_letters", **RETRIED)
+def check_dead_letters() -> bool:
+    """Tell operators when too many dead letters wait. A second runner finds that they were told."""
+    return dead_alert.check()

@@ -70,7 +70,10 @@ def configure() -> None:
             "delivery.refresh_counters": {"queue": "control"},
             "delivery.ensure_partitions": {"queue": "control"},
             "delivery.advance_warm_ups": {"queue": "control"},
+            "delivery.deliver_alerts": {"queue": "control"},
+            "delivery.check_dead_letters": {"queue": "control"},
             "delivery.launch_campaign": {"queue": "default"},
+            "delivery.run_dead_decision": {"queue": "default"},
             "campaigns.import_leads": {"queue": "default"},
             "campaigns.requeue_imports": {"queue": "control"},
             "tracking.drain": {"queue": "control"},
@@ -115,6 +118,10 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "requeue-imports": every(30, "campaigns.requeue_imports"),
         # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go as well
         "advance-warm-ups": every(600, "delivery.advance_warm_ups"),
+        # the webhook of alerts: those that are new, and those whose last post failed
+        "deliver-alerts": every(5, "delivery.deliver_alerts"),
+        # dead letters that wait for somebody; decisions about them whose worker died go on
+        "check-dead-letters": every(60, "delivery.check_dead_letters"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),

@@ -9,6 +9,7 @@ import redis
 from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
+from campaigns.infrastructure import RETRIED
 from tracking import consume, partitions
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ def drain() -> None:
         log.info("events: %s", drained)
 
 
-@shared_task(name="tracking.ensure_partitions")
+@shared_task(name="tracking.ensure_partitions", **RETRIED)
 def ensure_partitions() -> None:
     """Create the event table's coming months. Twice is harmless: what stands is left alone."""
     for made in partitions.ensure_ahead(dt.datetime.now(dt.UTC).date()):

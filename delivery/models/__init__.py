@@ -1,5 +1,6 @@
 from delivery.models.batch import Adjustment, Batch
 from delivery.models.content import FrozenContent, Link
+from delivery.models.dead import DeadDecision
 from delivery.models.decision import UnknownDecision
 from delivery.models.domain import SendingDomain
 from delivery.models.email import Email
@@ -14,6 +15,7 @@ __all__ = [
     "AlertSettings",
     "Batch",
     "CampaignPool",
+    "DeadDecision",
     "Email",
     "FrozenContent",
     "GroupLimit",
