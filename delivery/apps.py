@@ -8,8 +8,9 @@ class DeliveryConfig(AppConfig):
     def ready(self) -> None:
         from campaigns.leads.erase import register_eraser
         from campaigns.panels import register_panel
+        from campaigns.services.pace import register_pace_listener
         from campaigns.services.preflight import register_check
-        from delivery import frequency
+        from delivery import frequency, opening
         from delivery.erase import scrub_ledger
         from delivery.panel import decisions_panel
         from delivery.preflight import check_provider
@@ -18,3 +19,4 @@ class DeliveryConfig(AppConfig):
         register_eraser(frequency.forget)
         register_check(check_provider)
         register_panel(decisions_panel)
+        register_pace_listener(opening.reopen)

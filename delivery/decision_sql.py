@@ -44,7 +44,7 @@ UPDATE delivery_email
 # What may be sent again: unknown for long enough, and not in a resend that is still under way. Two people at once:
 # the second waits for the first one's locks and then finds rows that have just become young.
 LOCK_RESENDABLE = """
-SELECT e.lead_id, e.attempt, e.variant, coalesce(l.mailbox_group, 'other')
+SELECT e.lead_id, e.attempt, e.variant, coalesce(l.mailbox_group, 'other'), coalesce(l.time_zone, '')
   FROM delivery_email e
   LEFT JOIN campaigns_lead l ON l.id = e.lead_id
  WHERE e.campaign_id = %(campaign)s AND e.status = 'unknown' AND e.at <= now() - %(hours)s * interval '1 hour'

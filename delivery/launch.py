@@ -14,7 +14,7 @@ from campaigns.models import Campaign
 from campaigns.services.audience import audience_sql
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.preview import source_of
-from delivery import numbers, partitions, sql
+from delivery import numbers, opening, partitions, sql
 from delivery.models import Adjustment, FrozenContent, Link
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,12 @@ def freeze_audience(campaign: Campaign) -> int:
         select, parameters = audience_sql(campaign)
     except CampaignInvalid as error:
         raise LaunchFailed(str(error)) from error
-    values: list[Any] = [campaign.pk, campaign.priority, settings.BATCH_SIZE, *parameters]
+    zones, default = (opening.known_zones(), settings.TIME_ZONE) if campaign.by_local_time else ((), "")
+    closed = opening.openings(opening.hours_of(campaign), {*zones, default}, opening.database_now())
+    values: list[Any] = [
+        campaign.pk, campaign.priority, settings.BATCH_SIZE, list(zones), default, *parameters,
+        list(closed), list(closed.values()),
+    ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql.FREEZE_AUDIENCE.format(audience=select), values)
         return int(cursor.rowcount)

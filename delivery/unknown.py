@@ -18,6 +18,7 @@ from delivery import decision_sql as sql
 from delivery import numbers, provider_log
 from delivery.collect import RetryGroup, make_batches
 from delivery.models import Batch, UnknownDecision
+from delivery.opening import batch_zone
 from delivery.provider_log import LogReport, Proof
 
 Action = UnknownDecision.Action
@@ -105,13 +106,15 @@ def resend(*, campaign_id: int, lead_ids: Sequence[int] | None, by: Any, note: s
     """
     if not confirm:
         raise DecisionRefused("People may get a second copy. Confirm that you know this.")
-    _demand_resendable(Campaign.objects.only("state").get(pk=campaign_id))
+    campaign = Campaign.objects.only("state", "by_local_time").get(pk=campaign_id)
+    _demand_resendable(campaign)
     groups: dict[RetryGroup, list[int]] = defaultdict(list)
     values = {"campaign": campaign_id, "leads": _array(lead_ids), "hours": settings.UNKNOWN_RESEND_HOURS}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql.LOCK_RESENDABLE, values)
-        for lead_id, attempt, variant, mailbox_group in cursor.fetchall():
-            groups[RetryGroup(campaign_id, attempt, variant, mailbox_group)].append(lead_id)
+        for lead_id, attempt, variant, mailbox_group, lead_zone in cursor.fetchall():
+            zone = batch_zone(lead_zone, by_local_time=campaign.by_local_time)
+            groups[RetryGroup(campaign_id, attempt, variant, mailbox_group, zone)].append(lead_id)
         chosen = sorted(lead_id for lead_ids in groups.values() for lead_id in lead_ids)
         if chosen:
             cursor.execute(sql.FENCE_RESEND, {"campaign": campaign_id, "leads": chosen})

@@ -14,12 +14,13 @@ COUNT_SECONDS = 5.0
 
 
 def audience_sql(campaign: Campaign) -> tuple[str, list[object]]:
-    """A SELECT of (id, mailbox_group) of the leads, and its parameters.
+    """A SELECT of (id, mailbox_group, time_zone) of the leads, and its parameters.
 
     Raises CampaignInvalid where neither a segment nor a list is chosen or the segment's condition is invalid.
     """
     source, query = _audience(campaign)
-    return f"SELECT lead.id, lead.mailbox_group FROM {source} WHERE {query.where}", list(query.params)  # noqa: S608
+    columns = "lead.id, lead.mailbox_group, lead.time_zone"
+    return f"SELECT {columns} FROM {source} WHERE {query.where}", list(query.params)  # noqa: S608
 
 
 def audience_count(campaign: Campaign, *, timeout_seconds: float = COUNT_SECONDS) -> int:
