@@ -70,6 +70,11 @@ class Sink:
         scheme = {"": "smtp", "starttls": "smtp+starttls", "implicit": "smtps"}[self.options.tls]
         return f"{scheme}://{self.options.host}:{self.port}"
 
+    @property
+    def pid(self) -> int | None:
+        """The number of its process; None in a thread."""
+        return self._process.pid if self._process is not None else None
+
     def stats(self) -> dict[str, Any]:
         """Counts so far; see `Store.stats`."""
         return dict(self._ask("GET", "/stats"))
@@ -164,6 +169,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, list[Rule]]:
     add("--no-pipelining", dest="pipelining", action="store_false")
     add("--size-limit", type=int, default=0, metavar="BYTES")
     add("--fast", dest="keep_recipients", action="store_false", help="count only")
+    add("--once", action="store_true", help="count recipients that come again")
     add("--log", default="", metavar="FILE", help='one line "address<TAB>message-id" an accepted recipient')
     add("--maildir", default="", metavar="FOLDER")
     add("--latency-ms", type=float, default=0.0)

@@ -37,6 +37,7 @@ class Options:
     size_limit: int = 0
     keep_recipients: bool = True
     keep_content: bool = False
+    once: bool = False
     log: str = ""
     maildir: str = ""
     latency_ms: float = 0.0
@@ -56,6 +57,7 @@ class SinkServer:
         self.store = Store(
             keep_recipients=options.keep_recipients,
             keep_content=options.keep_content,
+            once=options.once,
             log=Path(options.log) if options.log else None,
             maildir=Path(options.maildir) if options.maildir else None,
         )

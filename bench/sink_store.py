@@ -25,12 +25,14 @@ class Store:
     """Counts and records of one sink.
 
     keep_recipients: remember (address, message id) in memory. keep_content: remember messages in memory.
+    once: look for recipients that come a second time, in memory; cheap enough for a benchmark.
     log: file to which one line "address<TAB>message-id" an accepted recipient is appended before the 250.
     maildir: folder whose new/ gets one file a message.
     """
 
     keep_recipients: bool = True
     keep_content: bool = False
+    once: bool = False
     log: Path | None = None
     maildir: Path | None = None
     counts: Counter[str] = field(default_factory=Counter)
@@ -38,6 +40,7 @@ class Store:
     messages: list[Stored] = field(default_factory=list)
     first_at: float = 0.0
     last_at: float = 0.0
+    _seen: set[str] = field(default_factory=set)
     _log_file: int = -1
 
     def __post_init__(self) -> None:
@@ -67,6 +70,8 @@ class Store:
         self.last_at = time.time()
         if not self.first_at:
             self.first_at = self.last_at
+        if self.once:
+            self._look_for_repeats(recipients)
         if not self.wants_recipients:
             return
         if self.keep_recipients:
@@ -77,6 +82,11 @@ class Store:
             self.messages.append(Stored(sender, tuple(recipients), message_id, content))
         if self.maildir is not None:
             self._deliver(self.maildir, sender, recipients, content)
+
+    def _look_for_repeats(self, recipients: list[str]) -> None:
+        before = len(self._seen)
+        self._seen.update(recipients)
+        self.counts["repeats"] += len(recipients) - (len(self._seen) - before)
 
     def _deliver(self, maildir: Path, sender: str, recipients: list[str], content: bytes) -> None:
         name = f"{time.time_ns()}.{os.getpid()}.{self.counts['messages']}"
@@ -89,14 +99,16 @@ class Store:
         self.counts.clear()
         self.accepted.clear()
         self.messages.clear()
+        self._seen.clear()
         self.first_at = self.last_at = 0.0
 
     def stats(self) -> dict[str, Any]:
         """Counts as JSON: messages, recipients, bytes, connections, open, open_max, <action>_<stage>, …
 
+        distinct_recipients: with `once` or `keep_recipients`. repeats: with `once`, recipients that were not new.
         cpu_seconds: user and system time of the sink's process so far.
         """
-        names = ("messages", "recipients", "bytes", "connections", "open", "open_max")
+        names = ("messages", "recipients", "bytes", "connections", "open", "open_max", "repeats")
         seconds = self.last_at - self.first_at
         return (
             {name: self.counts[name] for name in names}
@@ -106,7 +118,7 @@ class Store:
                 "first_at": self.first_at,
                 "last_at": self.last_at,
                 "messages_per_second": round(self.counts["messages"] / seconds, 1) if seconds > 0 else 0.0,
-                "distinct_recipients": len({address for address, _ in self.accepted}),
+                "distinct_recipients": len(self._seen or {address for address, _ in self.accepted}),
             }
         )
 

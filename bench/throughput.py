@@ -1,0 +1,103 @@
+"""How fast the whole product sends, beside what others do against the same sink in the same run.
+
+    .venv/bin/python -m bench.throughput [--leads 200000] [--size 2000] [--merge-tags 4] [--links 5] [--latency-ms 0]
+
+Starts the real stack with engines of its own in a temporary folder, launches a campaign through the public commands,
+and measures from the launch to the last recorded outcome. The references follow one after the other: Postfix's
+`smtp-source -d`, Django's EmailMultiAlternatives over one connection, smtplib with a message that is ready, and
+aiosmtplib where it is installed. Exit status 1 unless the sink got every recipient exactly once. Rates depend on what
+else the machine does; ratios of one run, and processor time, less so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+
+from bench import throughput_references as references
+from bench.main_job import Failed, manage
+from bench.throughput_references import Reference
+from bench.throughput_report import Report
+from bench.throughput_stack import Load, Sent, make_campaign, make_leads, send_campaign
+
+SLOW_SECONDS = 5.0
+# about what they reach on a small machine, so that each runs for some seconds
+SMTP_SOURCE_RATE, PYTHON_RATE = 10_000, {"django": 400, "smtplib": 3_000, "aiosmtplib": 1_500}
+
+
+def run_product(load: Load, given: argparse.Namespace, folder: Path) -> Sent:
+    """The campaign through the whole stack."""
+    from massmailer.processes.background import BackgroundStack
+    from massmailer.processes.options import StackOptions
+    from massmailer.processes.ports import find_free
+
+    options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=given.workers)
+    with BackgroundStack(options), references.open_sink(given.latency_ms) as sink:
+        manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
+        make_leads(load.leads)
+        campaign_id = make_campaign(load, folder)
+        return send_campaign(campaign_id, load, sink)
+
+
+def run_references(size_bytes: int, given: argparse.Namespace) -> list[Reference]:
+    """The others, each for some seconds against a sink of its own that answers as late as ours did."""
+    seconds = given.reference_seconds
+    with references.open_sink(given.latency_ms) as sink:
+        count = round(SMTP_SOURCE_RATE * seconds)
+        found = [references.run_smtp_source(sink, count, size_bytes)]
+        if given.latency_ms:
+            return found
+        for name, rate in PYTHON_RATE.items():
+            found.append(references.run_python(name, sink, round(rate * seconds), size_bytes))
+        return found
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench.throughput", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--leads", type=int, default=200_000)
+    add("--size", type=int, default=2000, metavar="BYTES", help="of a whole message, about (default: 2000)")
+    add("--merge-tags", type=int, default=4, metavar="N", help="in the body; the subject has one more")
+    add("--links", type=int, default=5, metavar="N", help="tracked ones, each in the HTML and in the plain text")
+    add("--latency-ms", type=float, default=0.0, metavar="MS", help="the sink answers so late")
+    add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: one for each core")
+    add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")
+    add("--json", action="store_true", help="one JSON object instead of the table")
+    return parser.parse_args()
+
+
+def main() -> int:
+    given = parse()
+    load = Load(given.leads, given.size, given.merge_tags, given.links)
+    with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
+        # with return paths of its own for every message, as in production
+        os.environ.update(MASSMAILER_VAR=folder, BOUNCE_DOMAIN="bounce.sender.example")
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")
+        from massmailer.embedded import engines
+        from massmailer.processes import prepare
+
+        try:
+            prepare.prepare()
+            django.setup()
+            sent = run_product(load, given, Path(folder))
+        except Failed as failure:
+            print(f"FAILED: {failure}", file=sys.stderr)
+            return 1
+        finally:
+            engines.destroy()
+    others = run_references(round(sent.size_bytes), given) if given.reference_seconds else []
+    report = Report(sent, others)
+    print(json.dumps(report.as_dict()) if given.json else report.table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The product under load: engines, workers, leads and one campaign, through the public commands."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.main_job import Failed, manage
+from bench.sink import Sink
+from bench.throughput_content import SENDER, SUBJECT, build_for_size
+from bench.throughput_meter import Meter
+
+POLL_SECONDS = 0.1
+LIST = "Readers"
+# set-based: a benchmark of sending does not wait for an import
+LEADS = """
+INSERT INTO campaigns_lead (email, mailbox_group, first_name, last_name, language, attributes, tags)
+SELECT 'lead' || n || '@d' || mod(n, 500) || '.example', 'other', 'Ada' || n, 'Lovelace', 'en',
+       jsonb_build_object('city', 'Paris', 'plan', 'pro', 'orders', mod(n, 50)), ARRAY['vip']
+  FROM generate_series(1, %s) AS n
+"""
+MEMBERS = """
+INSERT INTO campaigns_listmembership (mailing_list_id, lead_id) SELECT %s, id FROM campaigns_lead ORDER BY id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is sent. size_bytes: of a whole message, about."""
+
+    leads: int
+    size_bytes: int
+    tags: int
+    links: int
+    timeout_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What it took, from the launch to the last recorded outcome.
+
+    cpu_seconds, peak_bytes: by group ("worker", "postgres", "valkey", "sink", "others"). size_bytes: of a message, as
+    the sink measured it.
+    """
+
+    messages: int
+    seconds: float
+    size_bytes: float
+    cpu_seconds: Mapping[str, float]
+    peak_bytes: Mapping[str, int]
+
+
+def make_leads(count: int) -> None:
+    """Leads of several hundred domains on one list; the tables are vacuumed and known to the planner."""
+    from django.db import connection
+
+    from campaigns.models import MailingList
+
+    mailing_list = MailingList.objects.create(name=LIST)
+    with connection.cursor() as cursor:
+        cursor.execute(LEADS, [count])
+        cursor.execute(MEMBERS, [mailing_list.pk])
+        cursor.execute("VACUUM ANALYZE campaigns_lead, campaigns_listmembership")
+        cursor.execute("CHECKPOINT")
+
+
+def make_campaign(load: Load, folder: Path) -> int:
+    """A campaign to all of them, in draft; its id."""
+    body = folder / "body.html"
+    body.write_text(build_for_size(load.tags, load.links, load.size_bytes))
+    arguments = ("--name", "Throughput", "--subject", SUBJECT, "--from", SENDER, "--html", str(body), "--list", LIST)
+    return int(manage("create_campaign", *arguments))
+
+
+def send_campaign(campaign_id: int, load: Load, sink: Sink) -> Sent:
+    """Launch and wait for the last outcome. Raises Failed unless every lead was accepted exactly once."""
+    from django.core.management import call_command
+
+    meter = Meter(lambda: processes(sink))
+    started = time.monotonic()
+    # in this process: the start of a Python of its own would be a second of the measurement
+    call_command("launch", str(campaign_id), stdout=io.StringIO())
+    _wait(campaign_id, load)
+    seconds = time.monotonic() - started
+    cpu_seconds, peak_bytes = meter.finish()
+    stats = sink.stats()
+    found = (stats["messages"], stats["distinct_recipients"], stats["repeats"])
+    if found != (load.leads, load.leads, 0):
+        raise Failed(f"{load.leads} leads, but the sink counts (messages, recipients, repeats) = {found}")
+    return Sent(load.leads, seconds, stats["bytes"] / load.leads, cpu_seconds, peak_bytes)
+
+
+def _wait(campaign_id: int, load: Load) -> None:
+    from delivery.numbers import campaign_numbers
+
+    until = time.monotonic() + load.timeout_seconds
+    while time.monotonic() < until:
+        numbers = campaign_numbers(campaign_id)
+        if numbers.audience and numbers.pending == 0:
+            if numbers.sent != load.leads:
+                raise Failed(f"not everything was sent: {numbers}")
+            return
+        time.sleep(POLL_SECONDS)
+    raise Failed(f"not finished within {load.timeout_seconds:g} s: {numbers}")
+
+
+def processes(sink: Sink) -> dict[str, Iterable[int]]:
+    """The main processes by group."""
+    from massmailer.embedded import paths, pids
+    from massmailer.processes import record
+
+    running = record.read()
+    bulk = {pid for name, pid in running.children.items() if name == "worker-bulk"}
+    return {
+        "worker": bulk,
+        "postgres": _first_line(paths.postgres_data() / "postmaster.pid"),
+        "valkey": [pid] if (pid := pids.read_pid(paths.valkey_home() / "valkey.pid")) else [],
+        "sink": [sink.pid] if sink.pid else [],
+        "others": set(running.children.values()) - bulk,
+    }
+
+
+def _first_line(path: Path) -> list[int]:
+    return [int(path.read_text().split("\n", 1)[0])]
