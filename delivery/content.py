@@ -13,6 +13,8 @@ from campaigns.addresses import domain_of
 from campaigns.content import CompiledContent
 from campaigns.content.liquid import parse
 from campaigns.models import Campaign, FeedEntry, Lead
+from delivery.domain_keys import signer_of
+from delivery.domains import DomainBook, Known
 from delivery.engine.message import Mailbox, MessageTemplate
 from delivery.models import FrozenContent, Link, Message
 from delivery.tokens import door_urls, signer
@@ -22,23 +24,30 @@ Context = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a worker keeps of one campaign and variant while it sends it."""
+    """What a worker keeps of one campaign and variant while it sends it. bounce_domain: of the return path, or ""."""
 
     campaign_id: int
     campaign: dict[str, object]
     template: MessageTemplate
     sender: str
     message_domain: str
+    bounce_domain: str
 
 
-def build_template(content: CompiledContent, sender: Mailbox, headers: list[tuple[str, str]]) -> MessageTemplate:
-    """The compiled content as a message template: static parts are encoded here, once."""
+def build_template(
+    content: CompiledContent, sender: Mailbox, headers: list[tuple[str, str]], domain: Known | None
+) -> MessageTemplate:
+    """The compiled content as a message template: static parts are encoded here, once.
+
+    domain: the sender's, whose keys sign the messages where it signs. Raises SigningImpossible.
+    """
     return MessageTemplate(
         subject_parts=parse(content.subject, html=False),
         html_parts=parse(content.html, html=True),
         text_parts=parse(content.text, html=False),
         sender=sender,
         static_headers=headers,
+        signer=signer_of(domain),
     )
 
 
@@ -54,18 +63,28 @@ def campaign_headers(campaign: Campaign) -> list[tuple[str, str]]:
     return [*headers, ("Reply-To", campaign.reply_to)] if campaign.reply_to else headers
 
 
-def prepare(campaign_id: int, variant: int) -> Prepared:
-    """Load one frozen variant. Raises FrozenContent.DoesNotExist for a campaign that was never launched."""
+def bounce_domain_of(domain: Known | None) -> str:
+    """The domain of the return path: the sending domain's own, else the installation's, else ""."""
+    return (domain.bounce_domain if domain else "") or settings.BOUNCE_DOMAIN
+
+
+def prepare(campaign_id: int, variant: int, book: DomainBook) -> Prepared:
+    """Load one frozen variant, to be signed as its sending domain demands it now.
+
+    Raises FrozenContent.DoesNotExist for a campaign that was never launched, SigningImpossible.
+    """
     campaign = Campaign.objects.get(pk=campaign_id)
     frozen = FrozenContent.objects.get(campaign_id=campaign_id, variant=variant)
     content = CompiledContent.from_bytes(bytes(frozen.payload))
     sender = Mailbox(campaign.from_email, campaign.from_name)
+    domain = book.find(campaign.from_email)
     return Prepared(
         campaign_id=campaign_id,
         campaign={"id": campaign.pk, "name": campaign.name},
-        template=build_template(content, sender, campaign_headers(campaign)),
+        template=build_template(content, sender, campaign_headers(campaign), domain),
         sender=campaign.from_email,
         message_domain=domain_of(campaign.from_email),
+        bounce_domain=bounce_domain_of(domain),
     )
 
 

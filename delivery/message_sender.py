@@ -20,8 +20,10 @@ from campaigns import failpoints
 from campaigns.addresses import digest, domain_of
 from campaigns.content import CompiledContent
 from delivery import metrics, record, routes, runtime, sql, stop
-from delivery.content import build_template, message_context
+from delivery.content import bounce_domain_of, build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
+from delivery.domain_keys import SigningImpossible
+from delivery.domains import Known
 from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.retry import DEFAULT, Decision, settle
@@ -68,6 +70,7 @@ def send_due() -> int:
     worker = runtime.get()
     settled = 0
     while not stop.is_stopping():
+        worker.domains.refresh()
         token = uuid4()
         rows = worker.run(_claim(worker, token))
         if not rows:
@@ -157,20 +160,25 @@ def _write(row: Claimed, until: float) -> Letter | None:
         date=datetime.now(UTC),
         headers=tuple((name, value) for name, value in row.headers),
     )
+    domain = runtime.get().domains.find(row.sender)
     try:
-        template = _template(bytes(row.content), row.sender, row.sender_name, row.reply_to)
+        template = _template(bytes(row.content), row.sender, row.sender_name, row.reply_to, domain)
+    except SigningImpossible as error:
+        row.outcome = routes.not_attempted(str(error))
+        return None
     except ValueError as error:
         row.outcome = Outcome(Kind.RENDER_ERROR, reply=str(error))
         return None
     context = message_context(row.id, row.to_address, row.data)
     bounce = signer().sign_base32("bounce", "message", row.id, 0)
-    return Letter(template, context, head, return_path(bounce, row.sender), bounce, until)
+    envelope = return_path(bounce, row.sender, bounce_domain_of(domain))
+    return Letter(template, context, head, envelope, bounce, until)
 
 
 @lru_cache(maxsize=64)
-def _template(content: bytes, sender: str, sender_name: str, reply_to: str) -> MessageTemplate:
+def _template(content: bytes, sender: str, sender_name: str, reply_to: str, domain: Known | None) -> MessageTemplate:
     headers = [("Reply-To", reply_to)] if reply_to else []
-    return build_template(CompiledContent.from_bytes(content), Mailbox(sender, sender_name), headers)
+    return build_template(CompiledContent.from_bytes(content), Mailbox(sender, sender_name), headers, domain)
 
 
 async def _record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:

@@ -18,6 +18,7 @@ from django.db import connections
 
 from delivery.content import Prepared, prepare
 from delivery.database import AsyncConnection, connect
+from delivery.domains import DomainBook
 from delivery.engine.smtp import SmtpPool
 from delivery.letters import Channel
 from delivery.models import Provider
@@ -65,7 +66,8 @@ class Runtime:
         self._read = Line(f"massmailer read {self.name}")
         self._pulse = Line(f"massmailer heartbeat {self.name}")
         self._channels: dict[int, tuple[Any, Channel]] = {}
-        self.prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
+        self.domains = DomainBook()
+        self._prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run to the end on this child's loop."""
@@ -83,8 +85,15 @@ class Runtime:
         """The connection of the heartbeat, so that it never waits behind a window."""
         return await self._pulse.get()
 
-    def _prepare(self, campaign_id: int, variant: int) -> Prepared:
-        return prepare(campaign_id, variant)
+    def prepared(self, campaign_id: int, variant: int) -> Prepared:
+        """What is kept of a campaign; made anew within seconds after a key or switch of a sending domain changed.
+
+        Raises what `content.prepare` raises.
+        """
+        return self._prepared(campaign_id, variant, self.domains.refresh())
+
+    def _prepare(self, campaign_id: int, variant: int, _domains_version: int) -> Prepared:
+        return prepare(campaign_id, variant, self.domains)
 
     async def channel(self, provider: Provider) -> Channel:
         """The way to a provider; made anew when the provider's settings have changed."""

@@ -155,7 +155,7 @@ def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: flo
         date=date,
         headers=(("List-Unsubscribe", unsubscribe_header(context["unsubscribe_url"], tokens.unsubscribe)),),
     )
-    envelope = return_path(tokens.bounce, work.prepared.sender)
+    envelope = return_path(tokens.bounce, work.prepared.sender, work.prepared.bounce_domain)
     return Letter(work.prepared.template, context, head, envelope, tokens.bounce, deadline)
 
 
@@ -165,9 +165,9 @@ def unsubscribe_header(url: str, token: str) -> str:
     return list_unsubscribe(url, mailto)
 
 
-def return_path(bounce_token: str, sender: str) -> str:
+def return_path(bounce_token: str, sender: str, bounce_domain: str) -> str:
     """The envelope sender: the token tells which message came back, where we receive bounces at all."""
-    return f"b+{bounce_token}@{settings.BOUNCE_DOMAIN}" if settings.BOUNCE_DOMAIN else sender
+    return f"b+{bounce_token}@{bounce_domain}" if bounce_domain else sender
 
 
 def _may_go_elsewhere(outcome: Outcome) -> bool:

@@ -48,7 +48,10 @@ class SendingDomain(models.Model):
 
     @property
     def keys(self) -> dict[str, Any]:
-        """Private keys in PEM, opened: {"rsa": …, "ed25519": …}. Raises crypto.SecretUnreadable."""
+        """Private keys in PEM, opened: {"rsa": …, "ed25519": …}. Raises crypto.SecretUnreadable.
+
+        "next": keys that wait for their records, with the selectors: {"rsa": …, "rsa_selector": …, …}.
+        """
         return crypto.unseal(self.sealed_keys)
 
     @keys.setter
