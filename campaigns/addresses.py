@@ -6,7 +6,8 @@ import hashlib
 
 from email_validator import EmailNotValidError, validate_email
 
-# who runs the mailboxes behind a domain; everything else is "other"
+OTHER = "other"
+# who runs the mailboxes behind a domain; for domains that do not stand here their MX records are asked
 MAILBOX_DOMAINS: dict[str, tuple[str, ...]] = {
     "gmail": ("gmail.com", "googlemail.com"),
     "yahoo": (
@@ -25,6 +26,12 @@ MAILBOX_DOMAINS: dict[str, tuple[str, ...]] = {
     "yandex": ("yandex.ru", "yandex.com", "ya.ru"),
 }  # fmt: skip
 GROUP_BY_DOMAIN = {domain: group for group, domains in MAILBOX_DOMAINS.items() for domain in domains}
+# those that only MX records tell of: mailboxes, and filters in front of them, under companies' own domains
+HOSTING_GROUPS = (
+    "ionos", "zoho", "fastmail", "proton", "ovh", "godaddy", "rackspace", "mimecast", "proofpoint", "barracuda",
+    "cisco", "symantec",
+)  # fmt: skip
+MAILBOX_GROUPS = (*MAILBOX_DOMAINS, *HOSTING_GROUPS, OTHER)
 
 
 class AddressInvalid(ValueError):
@@ -50,7 +57,7 @@ def domain_of(address: str) -> str:
 
 def mailbox_group(address: str) -> str:
     """The mailbox provider's group ("gmail", "yahoo", …, "other") from the static domain table."""
-    return GROUP_BY_DOMAIN.get(domain_of(address), "other")
+    return GROUP_BY_DOMAIN.get(domain_of(address), OTHER)
 
 
 def digest(value: str) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.conf import settings
 
+from campaigns import enqueue, mail_domains
 from campaigns.infrastructure import RETRIED
 from campaigns.leads import imports, uploads
 
@@ -20,3 +22,17 @@ def requeue_imports() -> None:
     """Queue imports whose runner died, and forget old files. Twice is harmless: see `import_leads`."""
     imports.requeue_stranded()
     uploads.discard_old_files()
+
+
+@shared_task(name="campaigns.resolve_mail_domains", **RETRIED)
+def resolve_mail_domains() -> int:
+    """Find the mailbox groups of new domains; where many wait, the next run follows at once.
+
+    Twice at once is harmless: an advisory lock sends the second runner away.
+    """
+    if not settings.MX_LOOKUPS:
+        return 0
+    asked = mail_domains.resolve_due()
+    if asked == mail_domains.DOMAINS_A_RUN:
+        enqueue.resolve_mail_domains()
+    return asked

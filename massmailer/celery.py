@@ -76,6 +76,7 @@ def configure() -> None:
             "delivery.run_dead_decision": {"queue": "default"},
             "campaigns.import_leads": {"queue": "default"},
             "campaigns.requeue_imports": {"queue": "control"},
+            "campaigns.resolve_mail_domains": {"queue": "default"},
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
         },
@@ -102,8 +103,8 @@ def configure() -> None:
 def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
     """All recurring work, each line with its reason. Late jobs expire instead of piling up."""
 
-    def every(seconds: float, task: str) -> dict[str, object]:
-        return {"task": task, "schedule": seconds, "options": {"expires": max(5.0, seconds * 2), "queue": "control"}}
+    def every(seconds: float, task: str, queue: str = "control") -> dict[str, object]:
+        return {"task": task, "schedule": seconds, "options": {"expires": max(5.0, seconds * 2), "queue": queue}}
 
     return {
         # publishes due batches and messages, due campaigns and stranded launches: the only source of progress
@@ -116,6 +117,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "drain-events": every(1, "tracking.drain"),
         # imports whose worker died; old files of imports go at the same time
         "requeue-imports": every(30, "campaigns.requeue_imports"),
+        # mailbox groups of domains that came in with leads; it waits for DNS, so the control worker is no place for it
+        "resolve-mail-domains": every(60, "campaigns.resolve_mail_domains", queue="default"),
         # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go as well
         "advance-warm-ups": every(600, "delivery.advance_warm_ups"),
         # the webhook of alerts: those that are new, and those whose last post failed

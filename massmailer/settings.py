@@ -127,6 +127,8 @@ UNKNOWN_RESEND_HOURS = positive_number("MASSMAILER_UNKNOWN_RESEND_HOURS", 24)
 # addresses that people type in (webhooks) are called at these ports, and never inside the house ("host" or "host:port")
 WEBHOOK_PORTS = env.list("MASSMAILER_WEBHOOK_PORTS", cast=int, default=[80, 443, 8080, 8443])
 WEBHOOK_PRIVATE_HOSTS = env.list("MASSMAILER_WEBHOOK_PRIVATE_HOSTS", default=[])
+# domains of leads are looked up in DNS, to know who runs their mailboxes
+MX_LOOKUPS = env.bool("MASSMAILER_MX_LOOKUPS", default=True)
 IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**3))
 
 # --- sandbox mailbox ------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from campaigns import mail_domains
 from campaigns.admin import registry
 from campaigns.admin.base import KeysetModelAdmin, find, finish
 from campaigns.admin.fields import JSONTextField, TagsField
@@ -110,6 +111,10 @@ class LeadAdmin(KeysetModelAdmin):
         ("Standing", {"fields": ("status", "tags")}),
         ("Attributes", {"fields": ("attributes",)}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Lead, form: LeadForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        mail_domains.settle_lead(obj)
 
     def get_search_results(
         self, _request: HttpRequest, queryset: QuerySet[Lead], search_term: str

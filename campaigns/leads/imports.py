@@ -13,8 +13,9 @@ from django.core.files.base import File
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
-from campaigns import enqueue, failpoints
+from campaigns import enqueue, failpoints, mail_domains
 from campaigns.leads import sql, uploads
 from campaigns.leads.errors import FileRefused, ImportCancelled
 from campaigns.leads.merging import Merged, merge, settle_indexes
@@ -193,6 +194,7 @@ def _merge(row: LeadImport, staged: Staged) -> None:
     begun = LeadImport.objects.filter(pk=row.pk, state=State.STAGING)
     if not begun.update(state=State.MERGING, heartbeat_at=Now(), rejects_path=path):
         raise ImportCancelled
+    since = timezone.now()
     with transaction.atomic():
         merged: Merged = merge(staged, mailing_list_id=row.mailing_list_id)
         done = LeadImport.objects.filter(pk=row.pk, state=State.MERGING).update(
@@ -208,6 +210,7 @@ def _merge(row: LeadImport, staged: Staged) -> None:
             raise ImportCancelled
         failpoints.hit("import_merge")
     settle_indexes()
+    mail_domains.note_staged(since)
 
 
 def _fail(row: LeadImport, message: str) -> None:

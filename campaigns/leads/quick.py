@@ -45,7 +45,7 @@ class AddressReader:
         if len(self._domains) >= MAX_DOMAINS_REMEMBERED:
             self._domains.clear()
         lowered = domain.lower()
-        known = self._domains[domain] = (lowered, addresses.GROUP_BY_DOMAIN.get(lowered, "other"))
+        known = self._domains[domain] = (lowered, addresses.GROUP_BY_DOMAIN.get(lowered, addresses.OTHER))
         return known
 
 

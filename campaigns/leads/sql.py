@@ -84,7 +84,8 @@ def merge(columns: Sequence[str], attributes: Sequence[tuple[str, str]]) -> sql.
 
     columns: those of the staging table. attributes: name and kind ("text", "number", "boolean") of a1, a2, ….
     The last line of an address wins. In order of address, so that two imports lock the leads that they share in the
-    same order. A lead that would not change is not written again: the same file a second time costs half.
+    same order. A lead that would not change is not written again: the same file a second time costs half. New leads
+    of a domain whose MX records were looked up come in with the group that was found.
     Cost: 1.9 s for new leads, most of it six indexes; 1.1 s where nothing changes.
     """
     values = _merged_columns(columns, attributes)
@@ -95,6 +96,9 @@ def merge(columns: Sequence[str], attributes: Sequence[tuple[str, str]]) -> sql.
             INSERT INTO campaigns_lead AS lead ({names})
             SELECT {values}
             FROM (SELECT DISTINCT ON (email) * FROM pg_temp.import_staging ORDER BY email, line DESC) staged
+            LEFT JOIN campaigns_maildomain known
+                   ON staged.mailbox_group = 'other' AND known.domain = substring(staged.email FROM '[^@]*$')
+            ORDER BY staged.email
             ON CONFLICT (email) DO UPDATE SET updated_at = now(){changes}
             WHERE {differs}
             RETURNING xmax
@@ -111,7 +115,10 @@ def merge(columns: Sequence[str], attributes: Sequence[tuple[str, str]]) -> sql.
 
 def _merged_columns(columns: Sequence[str], attributes: Sequence[tuple[str, str]]) -> Mapping[str, sql.Composable]:
     """Columns of campaigns_lead that the file speaks of, with the expression over `staged`."""
-    values: dict[str, sql.Composable] = {"email": sql.SQL("email"), "mailbox_group": sql.SQL("mailbox_group")}
+    values: dict[str, sql.Composable] = {
+        "email": sql.SQL("email"),
+        "mailbox_group": sql.SQL("COALESCE(known.mailbox_group, staged.mailbox_group)"),
+    }
     for name in _SIMPLE:
         if name in columns:
             values[name] = sql.SQL("COALESCE({}, '')").format(sql.Identifier(name))

@@ -42,6 +42,11 @@ class Lead(models.Model):
             GinIndex(fields=["tags"], name="lead_tags"),
             GinIndex(fields=["attributes"], name="lead_attributes", opclasses=["jsonb_path_ops"]),
             models.Index(fields=["created_at"], name="lead_created"),
+            # written as segments and mail_sql write it
+            models.Index(
+                models.Func("email", models.Value("[^@]*$"), function="SUBSTRING", arg_joiner=" FROM "),
+                name="lead_email_domain",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(email__contains="@"), name="lead_email_has_at"),
@@ -51,7 +56,10 @@ class Lead(models.Model):
         return self.email
 
     def save(self, *args: object, **kwargs: object) -> None:
-        self.mailbox_group = addresses.mailbox_group(self.email)
+        known = addresses.mailbox_group(self.email)
+        # a group that was found by MX records stays: only `mail_domains` knows better
+        if known != addresses.OTHER or self._state.adding:
+            self.mailbox_group = known
         super().save(*args, **kwargs)  # type: ignore[arg-type]  # passed through as they came
 
     def clean(self) -> None:

@@ -139,7 +139,7 @@ BUILT_IN = (
     FieldSpec("email", "e-mail", _EMAIL, Operand("lead.email")),
     FieldSpec("email_domain", "e-mail domain", _DOMAIN, Operand("substring(lead.email FROM '[^@]*$')")),
     FieldSpec("mailbox_group", "mailbox provider",
-              _one_of((*addresses.MAILBOX_DOMAINS, "other"), "mailbox group"), Operand("lead.mailbox_group")),
+              _one_of(addresses.MAILBOX_GROUPS, "mailbox group"), Operand("lead.mailbox_group")),
     FieldSpec("first_name", "first name", TEXT, Operand("lead.first_name")),
     FieldSpec("last_name", "last name", TEXT, Operand("lead.last_name")),
     FieldSpec("language", "language", TEXT, Operand("lead.language")),
