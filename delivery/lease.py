@@ -30,6 +30,7 @@ class Lease:
     size: int
     cursor: int
     list_id: int | None
+    group: str
 
 
 async def take(connection: AsyncConnection, batch_id: int, rng: random.Random) -> Lease | None:
@@ -43,11 +44,11 @@ async def take(connection: AsyncConnection, batch_id: int, rng: random.Random) -
         row = await (await connection.execute(sql.LEASE, parameters)).fetchone()
         if row is None:
             return None
-        campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id = row
+        campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id, group = row
         ref = BatchRef(batch_id, campaign_id, kind, attempt, variant)
         if cursor:
             await _mark_unknown(connection, ref, lead_ids[:cursor], rng)
-    return Lease(ref, token, lead_ids, size, cursor, list_id)
+    return Lease(ref, token, lead_ids, size, cursor, list_id, group)
 
 
 async def _mark_unknown(connection: AsyncConnection, ref: BatchRef, lead_ids: list[int], rng: random.Random) -> None:

@@ -14,10 +14,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from campaigns import failpoints
-from campaigns.addresses import digest, domain_of
+from campaigns.addresses import digest, domain_of, mailbox_group
 from campaigns.content import CompiledContent
 from delivery import metrics, record, routes, runtime, sql, stop
 from delivery.content import bounce_domain_of, build_template, message_context
@@ -40,6 +39,7 @@ CLAIM_LIMIT = 50
 NOT_ATTEMPTED_WAIT = timedelta(seconds=5)
 RECORD_RETRY_SECONDS = 0.5
 NO_PROVIDER = routes.not_attempted("no active provider in the pool")
+NO_GRANT = routes.WindowGrant(0, 0.0)
 
 
 @dataclass(slots=True)
@@ -76,11 +76,7 @@ def send_due() -> int:
         if not rows:
             break
         failpoints.hit("after_message_claim")
-        by_pool: dict[int | None, list[Claimed]] = defaultdict(list)
-        for row in rows:
-            by_pool[row.pool_id].append(row)
-        ways = [(routes.open_stream_route(worker, pool_id), group) for pool_id, group in by_pool.items()]
-        worker.run(_send_and_record(worker, token, ways))
+        worker.run(_send_and_record(worker, token, rows))
         settled += len(rows)
     return settled
 
@@ -92,18 +88,27 @@ async def _claim(worker: runtime.Runtime, token: UUID) -> list[Claimed]:
     return [Claimed(*row) for row in rows]
 
 
-async def _send_and_record(
-    worker: runtime.Runtime, token: UUID, ways: Sequence[tuple[PoolRoute, list[Claimed]]]
-) -> None:
+async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
     started = boottime()
     until = started + settings.CLAIM_TO_SEND_SECONDS
-    await _mark_suppressed(await worker.read_connection(), [row for _, group in ways for row in group])
-    await asyncio.gather(*(_send(route, group, until) for route, group in ways))
+    by_way: dict[tuple[int | None, str], list[Claimed]] = defaultdict(list)
+    for row in rows:
+        by_way[row.pool_id, mailbox_group(row.to_address)].append(row)
+    try:
+        await _mark_suppressed(await worker.read_connection(), rows)
+        ways = [
+            (await routes.open_stream_route(worker, pool_id, group), some) for (pool_id, group), some in by_way.items()
+        ]
+    except DatabaseAway as error:
+        logger.warning("%s messages wait, the database went away: %s", len(rows), error)
+    else:
+        await asyncio.gather(*(_send(route, some, until) for route, some in ways))
     failpoints.hit("after_message_send")
-    rows = [row for _, group in ways for row in group]
     await _record(worker, token, rows)
     accepted = [row.provider_id for row in rows if row.outcome.kind is Kind.ACCEPTED]
     metrics.count_sent("transactional", boottime() - started, accepted)
+    if worker.usage.is_due:
+        await worker.usage.flush(await worker.work_connection())
 
 
 async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed]) -> None:
@@ -118,36 +123,26 @@ async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed])
 
 async def _send(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None:
     """Hand over what is not suppressed, as far as the throttle lets it, and what was not attempted once more."""
-    letters = [(row, letter) for row in rows if row.outcome.kind is not Kind.SKIPPED and (letter := _write(row, until))]
-    if not letters or route.is_empty:
-        return
-    try:
-        grant = await route.take(len(letters), avoid=_last_providers(rows))
-    except RedisError as error:
-        logger.warning("no throttle without Redis, messages wait: %s", error)
-        _put_off(letters, "the throttle was away")
-        return
-    _put_off(letters[grant.tokens :], "throttled by the provider's own limit")
-    way, tried = route.window(grant.provider_id), list[int]()
-    left = letters[: grant.tokens]
-    while left and (chosen := await way.choose(tried)) and chosen[0] not in tried:
-        provider_id, channel = chosen
-        tried.append(provider_id)
-        outcomes = await channel.send([letter for _, letter in left])
-        for (row, _), outcome in zip(left, outcomes, strict=True):
-            row.outcome, row.provider_id = outcome, provider_id
-        left = [pair for pair in left if pair[0].outcome.kind is Kind.NOT_ATTEMPTED]
+    left = [(row, letter) for row in rows if row.outcome.kind is not Kind.SKIPPED and (letter := _write(row, until))]
+    way_out, tried = route.window(NO_GRANT), list[int]()
+    way_out.avoid = _last_providers(rows)
+    while left and (way := await way_out.way(len(left), tried)):
+        tried.append(way.provider_id)
+        now, later = left[: way.places], left[way.places :]
+        outcomes = await way_out.send(way, [letter for _, letter in now])
+        for (row, _), outcome in zip(now, outcomes, strict=True):
+            row.outcome, row.provider_id = outcome, way.provider_id
+        left = [pair for pair in now if pair[0].outcome.kind is Kind.NOT_ATTEMPTED] + later
+    await way_out.settle()
+    for row, _ in left:
+        if row.outcome is NO_PROVIDER:
+            row.outcome = routes.not_attempted(way_out.why)
 
 
-def _last_providers(rows: Sequence[Claimed]) -> list[int]:
+def _last_providers(rows: Sequence[Claimed]) -> tuple[int, ...]:
     """What a retry prefers to avoid; a mixed claim avoids nothing."""
     last = {row.last_provider_id for row in rows}
-    return [provider for provider in last if provider is not None] if len(last) == 1 else []
-
-
-def _put_off(letters: Sequence[tuple[Claimed, Letter]], reason: str) -> None:
-    for row, _ in letters:
-        row.outcome = routes.not_attempted(reason)
+    return tuple(provider for provider in last if provider is not None) if len(last) == 1 else ()
 
 
 def _write(row: Claimed, until: float) -> Letter | None:

@@ -1,10 +1,9 @@
-"""Adding providers, choosing among them, and trying whether they answer."""
+"""Adding providers, and trying whether they answer."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from django.db import transaction
 
@@ -68,27 +67,3 @@ def add_provider(
 def check_connection(provider_id: int) -> ProbeReport:
     """Connect, log in and leave: what the server offers, or what is wrong and its cure. Takes seconds at most."""
     return asyncio.run(probe(endpoint_of(Provider.objects.get(pk=provider_id))))
-
-
-@dataclass(slots=True)
-class WeightedRoundRobin:
-    """Smooth weighted round robin inside the best tier: a weight of 2 gets every second turn of three, never in a row.
-
-    weights: provider id to (tier, weight).
-    """
-
-    weights: dict[int, tuple[int, int]]
-    _current: dict[int, int] = field(default_factory=dict)
-
-    def choose(self, avoid: Collection[int] = ()) -> int | None:
-        """The next provider, another than those to avoid where there is one; None when there is none at all."""
-        candidates = {key: value for key, value in self.weights.items() if key not in avoid} or self.weights
-        if not candidates:
-            return None
-        best = min(tier for tier, _ in candidates.values())
-        shares = {key: weight for key, (tier, weight) in candidates.items() if tier == best}
-        for key, weight in shares.items():
-            self._current[key] = self._current.get(key, 0) + weight
-        chosen = max(shares, key=lambda key: self._current[key])
-        self._current[chosen] -= sum(shares.values())
-        return chosen

@@ -1,110 +1,303 @@
-"""The way out of a batch: a pool's providers, their weights, rates and channels, as one worker child sees them."""
+"""The way out of a batch: a pool's providers, their turns, limits and circuits, as one worker child sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
+from redis.exceptions import RedisError
+
+from delivery import metrics, usage_book
+from delivery.directory import REFRESH_SECONDS, Directory, Member
 from delivery.engine.outcome import Kind, Outcome
-from delivery.letters import Channel
-from delivery.models import CampaignPool, PoolMember, Provider
-from delivery.providers import WeightedRoundRobin, default_pool
+from delivery.letters import Letter
+from delivery.limits import Limit
+from delivery.models import Provider
 from delivery.runtime import Runtime
-from delivery.throttle import Grant, TokenBucket
+from delivery.selection import least_loaded
+from delivery.throttle import Asked, Grant, Unseeded
+
+logger = logging.getLogger(__name__)
+
+# an answer, good or bad, shows that a provider is there; these show that it is not
+AWAY = frozenset({Kind.NOT_ATTEMPTED, Kind.UNKNOWN})
+WHY_WAIT = {
+    "rate": "throttled by our own limits",
+    "quota": "today's quota is used up",
+    "slowed": "slowed down: the receiver asked for less",
+    "silence": "silent for a while: the receiver asked for it",
+    "circuit": "the provider could not be reached lately",
+}
+LEAST_BLOCKED = 3
+BLOCKED_SHARE = 0.1
 
 
-def not_attempted(reason: str) -> Outcome:
+def not_attempted(reason: str, retry_after_seconds: float | None = None) -> Outcome:
     """The outcome of a position that was claimed and of which nothing was given to a server."""
-    return Outcome(Kind.NOT_ATTEMPTED, reply=reason)
+    return Outcome(Kind.NOT_ATTEMPTED, reply=reason, retry_after_seconds=retry_after_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class WindowGrant:
-    """What the throttle lets out now, and by which provider. tokens 0 and wait_seconds 0: nothing can go out at all."""
+    """What may go out now, and by which provider. No places and no wait: nothing can go out at all.
 
-    tokens: int
+    asked: what the places were taken from. why: as in Grant, "" with places.
+    """
+
+    places: int
     wait_seconds: float
-    provider_id: int | None
+    asked: Asked | None = None
+    is_probe: bool = False
+    why: str = ""
 
 
+@dataclass
 class PoolRoute:
-    """The active providers of one pool, read when the batch begins."""
+    """The active providers of one pool for mail to one mailbox group.
 
-    def __init__(self, worker: Runtime, members: Sequence[PoolMember]) -> None:
-        self._worker = worker
-        self._providers: dict[int, Provider] = {member.provider_id: member.provider for member in members}
-        self._turns = WeightedRoundRobin({member.provider_id: (member.tier, member.weight) for member in members})
-        self._buckets = {
-            provider.pk: TokenBucket(worker.redis, f"provider:{provider.pk}", provider.rate_per_second)
-            for provider in self._providers.values()
-            if provider.rate_per_second
-        }
+    own_limits: those of the campaign and of its sender, beside the providers'. overdraw: see Throttle.take.
+    """
+
+    worker: Runtime
+    pool_id: int | None
+    stream: str
+    group: str
+    own_limits: Sequence[Limit] = ()
+    overdraw: bool = False
+    _directory: Directory | None = field(default=None, init=False)
+    _read_at: float = field(default=0.0, init=False)
 
     @property
-    def is_empty(self) -> bool:
-        return not self._providers
+    def directory(self) -> Directory:
+        if self._directory is None:
+            raise RuntimeError("A route is refreshed before it is used.")
+        return self._directory
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The active providers of the pool; empty where there is none."""
+        return self.directory.pool(self.pool_id, self.stream).members
 
     @property
     def latency_seconds(self) -> float:
-        """From a final dot to its reply, at the slowest of the providers; 0 before anything was measured."""
-        return self._worker.latency_seconds(self._providers)
+        """Until an accepted message is answered, at the slowest of the providers; 0 before anything was measured."""
+        return self.worker.latency_seconds(member.provider_id for member in self.members)
+
+    async def refresh(self, *, now: bool = False) -> None:
+        """Read the directory again where it is older than REFRESH_SECONDS, or `now`. Raises one of DatabaseAway."""
+        clock = time.monotonic()
+        if self._directory is None or now or clock - self._read_at > REFRESH_SECONDS:
+            self._directory = await self.worker.read_directory()
+            self._read_at = clock
 
     async def take(self, want: int, avoid: Sequence[int] = ()) -> WindowGrant:
-        """Ask the providers in turn for up to `want` places. Raises redis.RedisError while Redis is away."""
-        waits: list[float] = []
-        tried = list(avoid)
-        while (provider_id := self._turns.choose(tried)) is not None and provider_id not in tried[len(avoid) :]:
-            bucket = self._buckets.get(provider_id)
-            grant = await bucket.take(want) if bucket else Grant(want, 0.0)
-            if grant.tokens:
-                return WindowGrant(grant.tokens, 0.0, provider_id)
-            waits.append(grant.wait_seconds)
-            tried.append(provider_id)
-        return WindowGrant(0, min(waits, default=0.0), None)
+        """Ask the providers in turn for up to `want` places.
 
-    async def give_back(self, provider_id: int | None, tokens: int) -> None:
-        """Return places that were granted and not used."""
-        bucket = self._buckets.get(provider_id) if provider_id is not None else None
-        if bucket:
-            await bucket.give_back(tokens)
+        avoid: providers to pass over where there is another one that is well. Raises redis.RedisError.
+        """
+        others = [member for member in self.members if member.provider_id not in avoid]
+        found = await self._take(others, want)
+        if found.places or not avoid or (others and found.why not in ("circuit", "quota")):
+            return found
+        return await self._take([member for member in self.members if member.provider_id in avoid], want)
 
-    def window(self, provider_id: int | None, avoid: Sequence[int] = ()) -> WindowRoute:
-        """The way of one window whose places were granted by `provider_id`."""
-        return WindowRoute(self, provider_id, avoid)
+    async def _take(self, members: Sequence[Member], want: int) -> WindowGrant:
+        refusals: list[Grant] = []
+        for tier in _by_tier(members):
+            untried, refused = list(tier), list[Grant]()
+            while untried:
+                member = self._best(untried)
+                asked = self._asked(member.provider_id)
+                grant = await self._ask(asked, want)
+                if grant.places:
+                    self.worker.turns(self.pool_id, self.stream).charge(member, untried, grant.places)
+                    return WindowGrant(grant.places, 0.0, asked, grant.is_probe)
+                refused.append(grant)
+                untried.remove(member)
+            refusals += refused
+            if not all(grant.is_ill for grant in refused):
+                break  # a tier that is only busy is waited for: the next one is for when this one cannot send
+        if not refusals:
+            return WindowGrant(0, 0.0)
+        soonest = min(refusals, key=lambda grant: grant.wait_seconds)
+        metrics.add("throttled_windows_total", why=soonest.why)
+        return WindowGrant(0, soonest.wait_seconds, why=soonest.why)
 
-    async def channel(self, provider_id: int) -> Channel:
-        return await self._worker.channel(self._providers[provider_id])
+    def _best(self, members: Sequence[Member]) -> Member:
+        if self.directory.pool(self.pool_id, self.stream).selection == "least_loaded":
+            return least_loaded(members, self.worker.in_flight)
+        return self.worker.turns(self.pool_id, self.stream).best(members)
 
-    def choose(self, avoid: Sequence[int]) -> int | None:
-        return self._turns.choose(avoid)
+    def _asked(self, provider_id: int) -> Asked:
+        limits = (*self.directory.limits(provider_id, self.group), *self.own_limits)
+        return Asked(provider_id, self._pace_group(provider_id), limits)
+
+    def _pace_group(self, provider_id: int) -> str:
+        """An ESP paces its receivers itself: what it asks for, it asks for all of our mail."""
+        provider = self.directory.providers.get(provider_id)
+        return self.group if provider is None or provider.kind == Provider.Kind.SMTP else ""
+
+    async def _ask(self, asked: Asked, want: int) -> Grant:
+        while True:
+            try:
+                return await self.worker.throttle.take(asked, want, overdraw=self.overdraw)
+            except Unseeded as forgotten:
+                used = await usage_book.used(await self.worker.read_connection(), forgotten.limit)
+                await self.worker.throttle.seed(forgotten.limit, used)
+
+    async def give_back(self, grant: WindowGrant, places: int) -> None:
+        """Return places that were granted and not used; without Redis they are lost to the rate."""
+        if grant.asked is None or places <= 0:
+            return
+        try:
+            await self.worker.throttle.give_back(grant.asked, places)
+        except RedisError as error:
+            logger.warning("%s unused places of provider %s are lost: %s", places, grant.asked.provider_id, error)
+
+    async def send(self, provider_id: int, letters: Sequence[Letter], *, is_probe: bool = False) -> list[Outcome]:
+        """Hand letters to one provider; one outcome for each. What it made of them is told to whom it may concern."""
+        provider = self.directory.providers.get(provider_id)
+        if provider is None:
+            return [not_attempted("the provider is no longer active")] * len(letters)
+        channel = await self.worker.channel(provider)
+        self.worker.in_flight[provider_id] += len(letters)
+        try:
+            outcomes = await channel.send(letters)
+        finally:
+            self.worker.in_flight[provider_id] -= len(letters)
+        self.worker.usage.add(provider_id, self.group, outcomes)
+        await self._learn(provider_id, outcomes, is_probe)
+        return outcomes
+
+    async def _learn(self, provider_id: int, outcomes: Sequence[Outcome], is_probe: bool) -> None:
+        """Tell the circuit and the pace what a window met. Without Redis nobody learns, and nothing is lost by it."""
+        away = [one for one in outcomes if one.kind in AWAY and one.rule != "late"]
+        answered = sum(one.kind not in AWAY and one.kind is not Kind.RENDER_ERROR for one in outcomes)
+        try:
+            await self._report(provider_id, answered, away, is_probe)
+            throttled = [one for one in outcomes if one.kind is Kind.THROTTLE]
+            blocked = [one for one in outcomes if one.kind is Kind.BLOCK]
+            if throttled:
+                await self._slow_down(provider_id, "throttled", throttled)
+            # one reader's spam filter is no reason to slow down for everybody of the group
+            if len(blocked) >= max(LEAST_BLOCKED, len(outcomes) * BLOCKED_SHARE):
+                await self._slow_down(provider_id, "blocked", blocked)
+        except RedisError as error:
+            logger.warning("provider %s: its state could not be noted: %s", provider_id, error)
+
+    async def _report(self, provider_id: int, answered: int, away: Sequence[Outcome], is_probe: bool) -> None:
+        good = answered if is_probe else self.worker.answered[provider_id] + answered
+        if not (away or is_probe or provider_id in self.worker.suspects):
+            self.worker.answered[provider_id] = min(good, 1000)
+            return
+        self.worker.answered[provider_id] = 0
+        if not (away or good):
+            return
+        change = await self.worker.breaker.report(provider_id, good, len(away))
+        if away:
+            self.worker.suspects.add(provider_id)
+            self.worker.usage.note(provider_id, "error", away[0].reply, group=self.group, code=away[0].code)
+        else:
+            self.worker.suspects.discard(provider_id)
+        if change:
+            logger.warning("provider %s: its circuit is %s", provider_id, change)
+            words = away[0].reply if away else "mail was accepted again"
+            self.worker.usage.note(provider_id, change, words)
+
+    async def _slow_down(self, provider_id: int, event: str, met: Sequence[Outcome]) -> None:
+        silence = max(self.worker.silence_seconds(one) for one in met)
+        pace = await self.worker.throttle.slow_down(provider_id, self._pace_group(provider_id), silence)
+        if pace is not None:
+            logger.warning("provider %s: %s goes on at %.1f a second after %s", provider_id, self.group, pace, event)
+        self.worker.usage.note(provider_id, event, met[0].reply, group=self.group, code=met[0].code)
+
+    def window(self, grant: WindowGrant) -> WindowRoute:
+        """The way of one window whose places were granted by `grant`."""
+        return WindowRoute(self, grant)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A provider and how many letters it may be given now. grant: whose places these are."""
+
+    provider_id: int
+    places: int
+    grant: WindowGrant
 
 
 class WindowRoute:
-    """First the provider that granted the window, unless it is to be avoided; then the others."""
+    """First the provider that granted the window, unless it is to be avoided; then the others, each by its own leave.
 
-    def __init__(self, pool: PoolRoute, provider_id: int | None, avoid: Sequence[int]) -> None:
+    avoid: providers to pass over where there is another one; may be changed between parts of a window. wait_seconds,
+    why: what the last refusal said. What was granted and not used goes back with `settle`.
+    """
+
+    def __init__(self, pool: PoolRoute, grant: WindowGrant) -> None:
+        self.avoid: tuple[int, ...] = ()
+        self.wait_seconds: float | None = None
+        self.why = "no active provider in the pool"
         self._pool = pool
-        self._granted = provider_id
-        self._avoid = tuple(avoid)
+        self._unused: list[tuple[WindowGrant, int]] = [(grant, grant.places)] if grant.asked else []
 
-    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, Channel] | None:
-        """A provider and its channel, another than those to avoid where there is one."""
-        shunned = (*self._avoid, *avoid)
-        chosen = self._granted if self._granted not in (None, *shunned) else self._pool.choose(shunned)
-        return None if chosen is None else (chosen, await self._pool.channel(chosen))
+    async def way(self, count: int, tried: Sequence[int]) -> Way | None:
+        """A provider that was not tried, with places for some of `count` letters; None when there is none now."""
+        shunned = {*tried, *self.avoid}
+        for place, (grant, places) in enumerate(self._unused):
+            if grant.asked and places and grant.asked.provider_id not in shunned:
+                del self._unused[place]
+                return Way(grant.asked.provider_id, places, grant)
+        return await self._another(count, tried)
+
+    async def _another(self, count: int, tried: Sequence[int]) -> Way | None:
+        if not any(member.provider_id not in tried for member in self._pool.members):
+            return None
+        try:
+            grant = await self._pool.take(count, avoid=(*self.avoid, *tried))
+        except RedisError as error:
+            self.why = f"no throttle without Redis: {error}"
+            return None
+        if grant.asked is None or grant.asked.provider_id in tried:
+            await self._pool.give_back(grant, grant.places)
+            if grant.wait_seconds:
+                self.wait_seconds, self.why = grant.wait_seconds, WHY_WAIT.get(grant.why, grant.why)
+            return None
+        return Way(grant.asked.provider_id, grant.places, grant)
+
+    async def send(self, way: Way, letters: Sequence[Letter]) -> list[Outcome]:
+        """Hand the letters to the provider of `way`; what it did not attempt leaves its place for others."""
+        outcomes = await self._pool.send(way.provider_id, letters, is_probe=way.grant.is_probe)
+        went_out = sum(one.kind is not Kind.NOT_ATTEMPTED for one in outcomes)
+        self._unused.append((way.grant, way.places - went_out))
+        return outcomes
+
+    async def settle(self) -> None:
+        """Give back what was not used."""
+        for grant, places in self._unused:
+            await self._pool.give_back(grant, places)
+        self._unused = []
 
 
-def _active_members(pool_id: int) -> list[PoolMember]:
-    members = PoolMember.objects.filter(pool_id=pool_id, provider__state=Provider.State.ACTIVE)
-    return list(members.select_related("provider"))
+def _by_tier(members: Sequence[Member]) -> Iterator[list[Member]]:
+    for tier in sorted({member.tier for member in members}):
+        yield [member for member in members if member.tier == tier]
 
 
-def open_route(worker: Runtime, campaign_id: int) -> PoolRoute:
-    """The route of a campaign: its own pool's active providers, or the default marketing pool's."""
-    chosen = CampaignPool.objects.filter(campaign_id=campaign_id).values_list("pool_id", flat=True).first()
-    return PoolRoute(worker, _active_members(chosen or default_pool("marketing").pk))
+CAMPAIGN_POOL = "SELECT pool_id FROM delivery_campaignpool WHERE campaign_id = %(campaign)s"
 
 
-def open_stream_route(worker: Runtime, pool_id: int | None) -> PoolRoute:
-    """The route of transactional mail: the pool that a message names, or the default one."""
-    return PoolRoute(worker, _active_members(pool_id or default_pool("transactional").pk))
+async def open_route(worker: Runtime, campaign_id: int, group: str) -> PoolRoute:
+    """The route of a batch: its campaign's own pool, or the default marketing pool. Raises one of DatabaseAway."""
+    connection = await worker.read_connection()
+    row = await (await connection.execute(CAMPAIGN_POOL, {"campaign": campaign_id})).fetchone()
+    route = PoolRoute(worker, row[0] if row else None, "marketing", group)
+    await route.refresh(now=True)
+    return route
+
+
+async def open_stream_route(worker: Runtime, pool_id: int | None, group: str) -> PoolRoute:
+    """The route of transactional mail: the pool that a message names, or the default one. Raises as open_route."""
+    route = PoolRoute(worker, pool_id, "transactional", group, overdraw=True)
+    await route.refresh(now=True)
+    return route

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections import Counter
 from collections.abc import Coroutine, Iterable
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -16,14 +17,20 @@ from celery.signals import worker_process_shutdown
 from django.conf import settings
 from django.db import connections
 
+from delivery import directory
+from delivery.circuit import Breaker
 from delivery.content import Prepared, prepare
 from delivery.database import AsyncConnection, connect
 from delivery.domains import DomainBook
+from delivery.engine.outcome import Outcome
 from delivery.engine.smtp import SmtpPool
 from delivery.letters import Channel
 from delivery.models import Provider
 from delivery.providers import endpoint_of
+from delivery.selection import Turns
 from delivery.smtp_channel import SmtpChannel
+from delivery.throttle import Throttle
+from delivery.usage_book import UsageBook
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -65,6 +72,15 @@ class Runtime:
         self._work = Line(f"massmailer send {self.name}")
         self._read = Line(f"massmailer read {self.name}")
         self._pulse = Line(f"massmailer heartbeat {self.name}")
+        self.throttle = Throttle(self.redis)
+        self.breaker = Breaker(self.redis)
+        self.usage = UsageBook()
+        # messages under way by provider
+        self.in_flight: Counter[int] = Counter()
+        # messages that a provider answered since its circuit was last told, and providers that failed lately
+        self.answered: Counter[int] = Counter()
+        self.suspects: set[int] = set()
+        self._turns: dict[tuple[int | None, str], Turns] = {}
         self._channels: dict[int, tuple[Any, Channel]] = {}
         self.domains = DomainBook()
         self._prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
@@ -94,6 +110,18 @@ class Runtime:
 
     def _prepare(self, campaign_id: int, variant: int, _domains_version: int) -> Prepared:
         return prepare(campaign_id, variant, self.domains)
+
+    async def read_directory(self) -> directory.Directory:
+        """Providers, pools and limits as they are now. Raises one of DatabaseAway."""
+        return await directory.read(await self.read_connection())
+
+    def turns(self, pool_id: int | None, stream: str) -> Turns:
+        """The turns of a pool's providers in this process; they go on from batch to batch."""
+        return self._turns.setdefault((pool_id, stream), Turns())
+
+    def silence_seconds(self, outcome: Outcome) -> float:
+        """How long nothing may be sent to the group of a message that was refused like this; 0 for most."""
+        return outcome.retry_after_seconds or 0.0
 
     async def channel(self, provider: Provider) -> Channel:
         """The way to a provider; made anew when the provider's settings have changed."""

@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -25,7 +25,7 @@ from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.retry_window import sort_positions
-from delivery.routes import PoolRoute, WindowGrant
+from delivery.routes import PoolRoute, WindowGrant, WindowRoute
 from delivery.window import Assignment, Result, send_window, skip
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,9 @@ PATIENCE_SECONDS = 2.0
 # nobody could be reached: let others have the slot, and the provider some peace
 NOTHING_WENT_OUT_SECONDS = 10.0
 RECORD_RETRY_SECONDS = 1.0
-NOTHING = WindowGrant(0, 0.0, None)
+NOTHING = WindowGrant(0, 0.0)
+# a campaign that is held up by a limit lets others have its worker after this time
+SLICE_SECONDS = 5.0
 UNFORESEEN = Outcome(Kind.UNKNOWN, reply="the worker failed in an unforeseen way; see its log")
 
 
@@ -48,7 +50,7 @@ def send_batch(batch_id: int) -> int:
         return 0
     try:
         prepared = worker.prepared(taken.ref.campaign_id, taken.ref.variant)
-        route = routes.open_route(worker, taken.ref.campaign_id)
+        route = worker.run(routes.open_route(worker, taken.ref.campaign_id, taken.group))
     except Exception:
         # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
         worker.run(_give_back(worker, taken))
@@ -110,6 +112,7 @@ class BatchSender:
         self._trusted = True
         self._wait_seconds = 0.0
         self._has_slept = False
+        self._began = time.monotonic()
         self._clock = datetime.now(UTC) - timedelta(seconds=time.monotonic())
         self._most = bound.most_claimed(
             settings.CLAIMED_LIMIT, prepared.template.static_size, settings.RENDERED_BYTES_LIMIT
@@ -131,7 +134,7 @@ class BatchSender:
     async def _step(self) -> bool:
         """One turn: record what is settled together with the next claim, or wait for a window. False at the end."""
         grant = await self._granted()
-        if grant.tokens or self._settled:
+        if grant.places or self._settled:
             await self._record_and_claim(grant)
             return True
         if self._running:
@@ -167,17 +170,20 @@ class BatchSender:
         want = self._room()
         if want <= 0:
             return NOTHING
-        if self._route.is_empty:
-            logger.warning("campaign %s: no active provider in its pool", self._ref.campaign_id)
-            return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
         try:
+            await self._route.refresh()
+            if not self._route.members:
+                logger.warning("campaign %s: no active provider in its pool", self._ref.campaign_id)
+                return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
             grant = await self._route.take(want)
-        except RedisError as error:
-            logger.warning("no throttle without Redis, nothing is claimed: %s", error)
+        except (RedisError, *DatabaseAway) as error:
+            logger.warning("no throttle without Redis and database, nothing is claimed: %s", error)
             return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
-        if not grant.tokens and grant.wait_seconds > PATIENCE_SECONDS:
+        if grant.places:
+            return grant
+        if grant.wait_seconds > PATIENCE_SECONDS or time.monotonic() - self._began > SLICE_SECONDS:
             return self._give_slot_back(grant.wait_seconds)
-        if not grant.tokens and not self._settled and not self._running:
+        if not self._settled and not self._running:
             await asyncio.sleep(grant.wait_seconds)
             self._has_slept = True
         return grant
@@ -193,7 +199,7 @@ class BatchSender:
         results, self._settled = self._settled, []
         started = boottime()
         try:
-            claimed = await self._commit(grant.tokens, results)
+            claimed = await self._commit(grant.places, results)
         except record.LeaseLost:
             logger.warning("batch %s was taken over: nothing more is claimed", self._ref.batch_id)
             self._lost.set()
@@ -208,9 +214,9 @@ class BatchSender:
             await self._settle_surely(results)
         else:
             used = self._after_claim(claimed, grant, started, len(results))
-            await self._give_places_back(grant.provider_id, grant.tokens - used)
+            await self._route.give_back(grant, grant.places - used)
             return
-        await self._give_places_back(grant.provider_id, grant.tokens)
+        await self._route.give_back(grant, grant.places)
         self._note_settled(len(results))
 
     async def _commit(self, want: int, results: Sequence[Result]) -> record.Claimed:
@@ -226,7 +232,7 @@ class BatchSender:
 
     def _after_claim(self, claimed: record.Claimed, grant: WindowGrant, started: float, recorded: int) -> int:
         """Start the window that was claimed; how many positions it has."""
-        if grant.tokens:
+        if grant.places:
             failpoints.hit("after_claim")
         self._note_settled(recorded)
         self._clock = claimed.now - timedelta(seconds=time.monotonic())
@@ -238,12 +244,6 @@ class BatchSender:
             self._outstanding += len(positions)
             self._running.add(asyncio.create_task(self._send(positions, claimed.campaign_state, grant, started)))
         return len(positions)
-
-    async def _give_places_back(self, provider_id: int | None, places: int) -> None:
-        try:
-            await self._route.give_back(provider_id, places)
-        except RedisError as error:
-            logger.warning("%s unused places of provider %s are lost to its rate: %s", places, provider_id, error)
 
     def _note_settled(self, count: int) -> None:
         self._outstanding -= count
@@ -269,7 +269,7 @@ class BatchSender:
     ) -> WindowDone:
         """Outcomes for the claimed positions, one each, whatever happens; no transaction is open."""
         if campaign_state == "cancelled":
-            await self._give_places_back(grant.provider_id, len(positions))
+            await self._route.give_back(grant, len(positions))
             return WindowDone(len(positions), [Result(lead_id, skip("cancelled")) for lead_id in positions])
         began = time.monotonic()
         try:
@@ -281,21 +281,26 @@ class BatchSender:
         except Exception:  # a fault of ours: what was sent before it cannot be told, so a person decides
             logger.exception("batch %s: a window failed", self._ref.batch_id)
             results = [Result(lead_id, UNFORESEEN) for lead_id in positions]
-        went_out = sum(result.provider_id is not None for result in results)
-        await self._give_places_back(grant.provider_id, len(positions) - went_out)
         self._observe(results, time.monotonic() - began)
         failpoints.hit("after_send")
         return WindowDone(len(positions), results)
 
     async def _send_positions(self, positions: list[int], grant: WindowGrant, claimed_at: float) -> list[Result]:
+        # what is granted beyond the claim was given back with it
+        route = self._route.window(replace(grant, places=len(positions)))
+        try:
+            return await self._send_by(route, positions, claimed_at)
+        finally:
+            await route.settle()
+
+    async def _send_by(self, route: WindowRoute, positions: list[int], claimed_at: float) -> list[Result]:
         connection = await self._worker.read_connection()
         if self._ref.kind == "first":
-            route = self._route.window(grant.provider_id)
             return await send_window(connection, self._work, positions, route, claimed_at)
         ordered = await sort_positions(connection, self._ref, positions)
         results: list[Result] = []
         for last_provider, lead_ids in ordered.by_last_provider.items():
-            route = self._route.window(grant.provider_id, avoid=[last_provider] if last_provider else [])
+            route.avoid = (last_provider,) if last_provider else ()
             results += await send_window(connection, self._work, lead_ids, route, claimed_at)
         return results
 
@@ -309,8 +314,10 @@ class BatchSender:
         """Give the batch back. What was claimed without an answer stays claimed: the take-over marks it."""
         while True:
             try:
+                connection = await self._worker.work_connection()
+                await self._worker.usage.flush(connection)
                 await lease.release(
-                    await self._worker.work_connection(),
+                    connection,
                     self._lease,
                     settled=self._trusted,
                     wait_seconds=self._wait_seconds,

@@ -16,7 +16,8 @@ UPDATE delivery_batch b
  WHERE b.id = %(batch)s AND b.state <> 'done' AND b.not_before <= now() AND b.variant >= 0
    AND (b.lease_until IS NULL OR b.lease_until < now())
    AND c.id = b.campaign_id AND c.state IN ('sending', 'sent', 'cancelled')
-RETURNING b.campaign_id, b.kind, b.attempt, b.variant, b.lead_ids, b.size, b.cursor, c.mailing_list_id
+RETURNING b.campaign_id, b.kind, b.attempt, b.variant, b.lead_ids, b.size, b.cursor, c.mailing_list_id,
+          b.mailbox_group
 """
 
 # Keeps the lease while windows are under way; no row means that somebody else has it.
@@ -156,6 +157,14 @@ WITH due AS (
 UPDATE delivery_batch SET published_at = now(), publish_count = publish_count + 1
  WHERE id IN (SELECT id FROM due ORDER BY round(urgency) DESC, turn, id LIMIT %(limit)s)
 RETURNING id
+"""
+
+# A worker that hangs in the middle of a COPY: its server process waits for data, and no time-out ends that. It holds
+# the lock of its batch, so it is ended when its lease is over. 0.2 ms.
+END_STUCK_COPIES = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE usename = current_user AND datname = current_database() AND application_name LIKE 'massmailer send %%'
+   AND state = 'active' AND wait_event_type = 'Client' AND query_start < now() - %(lease)s * interval '1 second'
 """
 
 # One INSERT for the whole audience: batches of one mailbox group and one time zone, ascending lead ids, groups taking

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Q
@@ -16,6 +18,8 @@ from redis.exceptions import RedisError
 
 from campaigns.models import Campaign
 from delivery import enqueue, sql
+from delivery.directory import REFRESH_SECONDS
+from delivery.models import Provider
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,8 @@ def sweep() -> dict[str, int]:
         "batches": publish_batches(),
         "messages": publish_messages(),
         "cancelled": settle_cancelled(),
+        "stuck": end_stuck_copies(),
+        "drained": pause_drained(),
     }
 
 
@@ -77,6 +83,26 @@ def settle_cancelled() -> int:
         with connection.cursor() as cursor:
             cursor.execute(sql.CANCEL_DEFERRED, {"campaign": campaign_id})
     return len(campaigns)
+
+
+def end_stuck_copies() -> int:
+    """End database sessions of workers that froze in the middle of a COPY; how many. Their batches are taken over."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.END_STUCK_COPIES, {"lease": settings.LEASE_SECONDS})
+        ended = cursor.rowcount
+    if ended:
+        logger.warning("%s sessions of hung workers were ended", ended)
+    return ended
+
+
+def pause_drained() -> int:
+    """Providers that drain and cannot have anything under way any more become paused; how many.
+
+    A worker has read that they drain within REFRESH_SECONDS, and no window lasts longer than its lease.
+    """
+    patience = dt.timedelta(seconds=settings.LEASE_SECONDS + REFRESH_SECONDS)
+    draining = Provider.objects.filter(state=Provider.State.DRAINING, state_changed_at__lt=Now() - patience)
+    return draining.update(state=Provider.State.PAUSED, state_changed_at=Now())
 
 
 def queue_length(queue: str) -> int:

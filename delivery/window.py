@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 
@@ -18,7 +18,8 @@ from delivery.engine.headers import list_unsubscribe
 from delivery.engine.message import MessageHead
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
-from delivery.letters import Channel, Letter
+from delivery.letters import Letter
+from delivery.routes import WindowRoute, not_attempted
 from delivery.tokens import door_urls, signer
 
 logger = logging.getLogger(__name__)
@@ -50,14 +51,6 @@ class Assignment:
     prepared: Prepared
 
 
-class Route(Protocol):
-    """The way out of one window."""
-
-    async def choose(self, avoid: Sequence[int] = ()) -> tuple[int, Channel] | None:
-        """A provider and its channel, another than those to avoid where there is one."""
-        ...
-
-
 # a letter and the place for what becomes of it
 Pair = tuple[Result, Letter]
 
@@ -78,7 +71,7 @@ def ineligible(status: str, membership: str | None, suppression: str | None, *, 
 
 
 async def send_window(
-    connection: AsyncConnection, work: Assignment, lead_ids: Sequence[int], route: Route, claimed_at: float
+    connection: AsyncConnection, work: Assignment, lead_ids: Sequence[int], route: WindowRoute, claimed_at: float
 ) -> list[Result]:
     """Send to the claimed leads; one result for each, whatever happens.
 
@@ -175,20 +168,20 @@ def _may_go_elsewhere(outcome: Outcome) -> bool:
     return outcome.kind is Kind.NOT_ATTEMPTED and outcome.rule != "late"
 
 
-async def _hand_over(pairs: list[Pair], route: Route) -> None:
-    """Send the letters by the first way out, and what it did not attempt once more by another one."""
+async def _hand_over(pairs: list[Pair], route: WindowRoute) -> None:
+    """Send the letters by the first way out, and what it did not take or attempt by the others, once each."""
     tried: list[int] = []
     left = pairs
     while left:
-        way = await route.choose(avoid=tried)
-        if way is None or way[0] in tried:
-            for result, _ in left:
-                if not tried:
-                    result.outcome = Outcome(Kind.NOT_ATTEMPTED, reply="no active provider in the pool")
-            return
-        provider_id, channel = way
-        tried.append(provider_id)
-        outcomes = await channel.send([letter for _, letter in left])
-        for (result, _), outcome in zip(left, outcomes, strict=True):
-            result.outcome, result.provider_id = outcome, provider_id
-        left = [pair for pair in left if _may_go_elsewhere(pair[0].outcome)]
+        way = await route.way(len(left), tried)
+        if way is None:
+            break
+        tried.append(way.provider_id)
+        now, later = left[: way.places], left[way.places :]
+        outcomes = await route.send(way, [letter for _, letter in now])
+        for (result, _), outcome in zip(now, outcomes, strict=True):
+            result.outcome, result.provider_id = outcome, way.provider_id
+        left = [pair for pair in now if _may_go_elsewhere(pair[0].outcome)] + later
+    for result, _ in left:
+        if result.provider_id is None:
+            result.outcome = not_attempted(route.why, route.wait_seconds)

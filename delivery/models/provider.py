@@ -71,6 +71,7 @@ class Provider(models.Model):
         blank=True, default=dict, db_default={}, help_text="What is not secret of an ESP account: region, domain."
     )
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
+    state_changed_at = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -79,6 +80,12 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def move(self, state: str) -> bool:
+        """Compare-and-set of the state; workers follow within seconds. False when it stood there already."""
+        moved = Provider.objects.filter(pk=self.pk).exclude(state=state).update(state=state, state_changed_at=Now())
+        self.refresh_from_db(fields=["state", "state_changed_at"])
+        return moved == 1
 
     @property
     def credentials(self) -> dict[str, str]:

@@ -1,0 +1,103 @@
+"""Who sends and under which limits, as a worker knows it: read in one round trip, so that a change in the admin is in
+force within seconds and without a restart.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from delivery.database import AsyncConnection
+from delivery.limits import DAY, HOUR, SECOND, Limit
+from delivery.models import Provider
+
+# what a change in the admin may take to reach a batch that is on its way
+REFRESH_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A provider's place in a pool."""
+
+    provider_id: int
+    tier: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEntry:
+    """selection: "weighted" or "least_loaded". members: those whose provider is active."""
+
+    id: int
+    selection: str
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All active providers and all pools. default_pools: by stream."""
+
+    providers: Mapping[int, Provider]
+    pools: Mapping[int, PoolEntry]
+    default_pools: Mapping[str, int]
+    group_rates: Mapping[tuple[int, str], float] = field(default_factory=dict)
+
+    def pool(self, pool_id: int | None, stream: str) -> PoolEntry:
+        """The pool of that id, the stream's default one where it is None or gone, an empty one where there is none."""
+        chosen = self.pools.get(pool_id) if pool_id is not None else None
+        return chosen or self.pools.get(self.default_pools.get(stream, 0)) or PoolEntry(0, "weighted", ())
+
+    def limits(self, provider_id: int, group: str) -> list[Limit]:
+        """What holds for mail by this provider to this mailbox group, whoever sends it."""
+        provider = self.providers[provider_id]
+        found = []
+        for amount, seconds, name in (
+            (provider.rate_per_second, SECOND, "second"),
+            (provider.rate_per_hour, HOUR, "hour"),
+            (provider.rate_per_day, DAY, "day"),
+        ):
+            if amount:
+                found.append(Limit(f"provider:{provider_id}:{name}", amount, seconds))
+        rate = self.group_rates.get((provider_id, group))
+        if rate:
+            found.append(Limit(f"group:{provider_id}:{group}", rate))
+        return found
+
+
+_columns = ", ".join(str(column.column) for column in Provider._meta.concrete_fields)
+PROVIDERS = f"SELECT {_columns} FROM delivery_provider WHERE state = 'active'"  # noqa: S608 - names of our columns
+POOLS = "SELECT id, stream, is_default, selection FROM delivery_pool"
+MEMBERS = "SELECT pool_id, provider_id, tier, weight FROM delivery_poolmember ORDER BY tier, id"
+GROUPS = "SELECT provider_id, mailbox_group, rate_per_second FROM delivery_grouplimit"
+
+
+async def read(connection: AsyncConnection) -> Directory:
+    """The directory as it is now, in one round trip (0.8 ms). Raises one of DatabaseAway."""
+    async with connection.pipeline():
+        cursors = [await connection.execute(statement) for statement in (PROVIDERS, POOLS, MEMBERS, GROUPS)]
+    providers, pools, members, groups = [await cursor.fetchall() for cursor in cursors]
+    return build(providers, pools, members, groups)
+
+
+def build(
+    providers: Sequence[tuple[Any, ...]],
+    pools: Sequence[tuple[Any, ...]],
+    members: Sequence[tuple[Any, ...]],
+    groups: Sequence[tuple[Any, ...]],
+) -> Directory:
+    """A directory from rows in the order of the statements above."""
+    columns = [column.attname for column in Provider._meta.concrete_fields]
+    known = [Provider.from_db("default", columns, row) for row in providers]
+    active = {provider.pk: provider for provider in known}
+    by_pool: dict[int, list[Member]] = defaultdict(list)
+    for pool_id, provider_id, tier, weight in members:
+        if provider_id in active:
+            by_pool[pool_id].append(Member(provider_id, tier, weight))
+    return Directory(
+        providers=active,
+        pools={row[0]: PoolEntry(row[0], row[3], tuple(by_pool[row[0]])) for row in pools},
+        default_pools={row[1]: row[0] for row in pools if row[2]},
+        group_rates={(row[0], row[1]): row[2] for row in groups},
+    )
