@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("delivery", "0004_limits"),
+        ("delivery", "0006_dead_indexes"),
     ]
 
     operations = [
