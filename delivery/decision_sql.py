@@ -1,4 +1,4 @@
-"""The SQL of people's decisions: what becomes of unknown e-mails and of dead letters.
+"""The SQL of people's decisions about unknown e-mails.
 
 Rows of the ledger are always locked first and in the order of their key, the adjustment after them: the drain of
 events does the same, so none waits for another in a ring. Parameters are named; values never come into the text.
@@ -77,26 +77,6 @@ VALUES (%(campaign)s, %(sent)s, %(deferred)s, %(failed)s, %(dead)s, %(unknown)s)
 ON CONFLICT (campaign_id) DO UPDATE
    SET sent = a.sent + excluded.sent, deferred = a.deferred + excluded.deferred, failed = a.failed + excluded.failed,
        dead = a.dead + excluded.dead, unknown = a.unknown + excluded.unknown
-"""
-
-# Dead letters, a chunk by key, so that a million of them hold no lock for long.
-LOCK_DEAD = """
-SELECT lead_id FROM delivery_email
- WHERE campaign_id = %(campaign)s AND status = 'dead' AND lead_id > %(after)s
-   AND (%(leads)s::bigint[] IS NULL OR lead_id = ANY(%(leads)s::bigint[]))
-   AND (%(code)s::int IS NULL OR code = %(code)s::int)
-   AND (%(provider)s::int IS NULL OR provider_id = %(provider)s::int)
-   AND strpos(lower(coalesce(reply, '')), lower(%(reply)s)) > 0
- ORDER BY lead_id LIMIT %(limit)s FOR UPDATE
-"""
-REQUEUE_DEAD = """
-UPDATE delivery_email SET status = 'deferred', tries = 0, due_at = now()
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[]) AND status = 'dead'
-"""
-DISCARD_DEAD = """
-UPDATE delivery_email
-   SET status = 'failed', due_at = NULL, reply = left('discarded; before: ' || coalesce(reply, ''), 500)
- WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[]) AND status = 'dead'
 """
 
 # Lines of a provider's log, 5,000 at a time: the rows of these leads …

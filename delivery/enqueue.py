@@ -37,3 +37,8 @@ def send_messages() -> int:
 def launch_campaign(campaign_id: int) -> int:
     """Wake a worker that launches the campaign."""
     return _send("delivery.launch_campaign", [[campaign_id]], "default")
+
+
+def run_dead_decision(decision_id: int) -> int:
+    """Wake a worker that carries a decision about dead letters on."""
+    return _send("delivery.run_dead_decision", [[decision_id]], "default")

@@ -15,7 +15,6 @@ from campaigns.models import Campaign
 from delivery import (
     alerts,
     collect,
-    dead_alert,
     launch,
     message_sender,
     numbers,
@@ -25,6 +24,8 @@ from delivery import (
     sweep,
     warm_up,
 )
+from delivery.dead import alert as dead_alert
+from delivery.dead import decisions as dead_decisions
 
 
 @shared_task(name="delivery.send_batch", acks_late=False)
@@ -88,5 +89,15 @@ def deliver_alerts() -> int:
 
 @shared_task(name="delivery.check_dead_letters", **RETRIED)
 def check_dead_letters() -> bool:
-    """Tell operators when too many dead letters wait. A second runner finds that they were told."""
+    """Tell operators when too many dead letters wait, and wake decisions about them that stand still.
+
+    A second runner finds that they were told; a second wake-up shares the work.
+    """
+    dead_decisions.resume_stranded()
     return dead_alert.check()
+
+
+@shared_task(name="delivery.run_dead_decision", **RETRIED)
+def run_dead_decision(decision_id: int) -> bool:
+    """Carry a decision about dead letters out. Each chunk is changed and marked in one transaction: twice is once."""
+    return dead_decisions.run(decision_id)

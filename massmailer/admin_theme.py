@@ -85,6 +85,10 @@ def delivery_items() -> list[Item]:
         model_item("Pools", "hub", "delivery.pool"),
         page_item("E-mails", "mail", "delivery_emails", "delivery.view_email"),
         page_item("Transactional messages", "receipt_long", "delivery_messages", "delivery.view_message"),
+        {
+            **page_item("Dead letters", "unsubscribe", "delivery_dead", "delivery.view_email", "delivery.view_message"),
+            "badge": "delivery.admin.dead_list.badge",
+        },
         model_item("Decisions", "gavel", "delivery.unknowndecision"),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns.admin.base import guarded
-from delivery.admin import dead_letters, emails, message, messages, test_send, unknown, unknown_log
+from delivery.admin import dead_letters, dead_list, emails, message, messages, test_send, unknown, unknown_log
 
 urlpatterns = [
     path("emails/", guarded(emails.chooser), name="delivery_emails"),
@@ -29,6 +29,12 @@ urlpatterns = [
         guarded(unknown_log.rejects_view),
         name="delivery_unknown_log_rejects",
     ),
+    path("delivery/dead/", guarded(dead_list.dead_list), name="delivery_dead"),
+    path("delivery/dead/csv/", guarded(dead_list.export), name="delivery_dead_csv"),
+    path("delivery/dead/progress/", guarded(dead_list.progress), name="delivery_dead_progress"),
+    path("delivery/dead/requeue/", guarded(dead_letters.requeue_chosen), name="delivery_dead_requeue_chosen"),
+    path("delivery/dead/discard/", guarded(dead_letters.discard_chosen), name="delivery_dead_discard_chosen"),
+    path("delivery/dead/decisions/<int:decision_id>/stop/", guarded(dead_list.stop), name="delivery_dead_stop"),
     path("delivery/dead/<int:campaign_id>/requeue/", guarded(dead_letters.requeue_view), name="delivery_dead_requeue"),
     path("delivery/dead/<int:campaign_id>/discard/", guarded(dead_letters.discard_view), name="delivery_dead_discard"),
     path(

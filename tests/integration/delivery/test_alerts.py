@@ -17,7 +17,8 @@ from django.db.models.functions import Now
 
 from bench.sink import Sink
 from campaigns.models import Campaign
-from delivery import alerts, dead_alert, message_sender, outgoing
+from delivery import alerts, message_sender, outgoing
+from delivery.dead import alert as dead_alert
 from delivery.models import Alert, AlertSettings, Message
 from delivery.providers import add_provider
 from tests.integration.delivery.unknowns import forget_rows

@@ -51,7 +51,7 @@ def check() -> bool:
         text="Every try of these e-mails was refused for now, and they were given up. "
         f"You are told when there are more than {threshold:,}.\n\n"
         f"{_where(found)}\n\nLook at the last replies first. Then try them again, or discard them.",
-        link=reverse("admin:index"),
+        link=reverse("delivery_dead"),
     )
     return raised is not None
 
