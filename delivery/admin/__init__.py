@@ -5,6 +5,7 @@ from delivery.admin.decisions import UnknownDecisionAdmin
 from delivery.admin.emails import lead_section
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
+from delivery.admin.retry_policy import RetryPolicyAdmin
 
 registry.register_campaign_button(
     registry.CampaignButton(
@@ -26,4 +27,4 @@ registry.register_campaign_button(
 )
 registry.register_lead_section(lead_section)
 
-__all__ = ["PoolAdmin", "ProviderAdmin", "UnknownDecisionAdmin"]
+__all__ = ["PoolAdmin", "ProviderAdmin", "RetryPolicyAdmin", "UnknownDecisionAdmin"]
