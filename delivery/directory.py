@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from delivery import warm_up
 from delivery.database import AsyncConnection
 from delivery.limits import DAY, HOUR, SECOND, Limit
 from delivery.models import Provider
@@ -37,12 +38,13 @@ class PoolEntry:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """All active providers and all pools. default_pools: by stream."""
+    """All active providers and all pools. default_pools: by stream. ceilings: of warm-up plans, by group ("": all)."""
 
     providers: Mapping[int, Provider]
     pools: Mapping[int, PoolEntry]
     default_pools: Mapping[str, int]
     group_rates: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    ceilings: Mapping[tuple[int, str], Limit] = field(default_factory=dict)
 
     def pool(self, pool_id: int | None, stream: str) -> PoolEntry:
         """The pool of that id, the stream's default one where it is None or gone, an empty one where there is none."""
@@ -63,6 +65,7 @@ class Directory:
         rate = self.group_rates.get((provider_id, group))
         if rate:
             found.append(Limit(f"group:{provider_id}:{group}", rate))
+        found += [self.ceilings[key] for key in {(provider_id, ""), (provider_id, group)} if key in self.ceilings]
         return found
 
 
@@ -71,14 +74,14 @@ PROVIDERS = f"SELECT {_columns} FROM delivery_provider WHERE state = 'active'"  
 POOLS = "SELECT id, stream, is_default, selection FROM delivery_pool"
 MEMBERS = "SELECT pool_id, provider_id, tier, weight FROM delivery_poolmember ORDER BY tier, id"
 GROUPS = "SELECT provider_id, mailbox_group, rate_per_second FROM delivery_grouplimit"
+WARM_UPS = "SELECT provider_id, mailbox_group, ramp, stage FROM delivery_warmup WHERE state <> 'done'"
 
 
 async def read(connection: AsyncConnection) -> Directory:
     """The directory as it is now, in one round trip (0.8 ms). Raises one of DatabaseAway."""
     async with connection.pipeline():
-        cursors = [await connection.execute(statement) for statement in (PROVIDERS, POOLS, MEMBERS, GROUPS)]
-    providers, pools, members, groups = [await cursor.fetchall() for cursor in cursors]
-    return build(providers, pools, members, groups)
+        cursors = [await connection.execute(statement) for statement in (PROVIDERS, POOLS, MEMBERS, GROUPS, WARM_UPS)]
+    return build(*[await cursor.fetchall() for cursor in cursors])
 
 
 def build(
@@ -86,6 +89,7 @@ def build(
     pools: Sequence[tuple[Any, ...]],
     members: Sequence[tuple[Any, ...]],
     groups: Sequence[tuple[Any, ...]],
+    warm_ups: Sequence[tuple[Any, ...]] = (),
 ) -> Directory:
     """A directory from rows in the order of the statements above."""
     columns = [column.attname for column in Provider._meta.concrete_fields]
@@ -100,4 +104,5 @@ def build(
         pools={row[0]: PoolEntry(row[0], row[3], tuple(by_pool[row[0]])) for row in pools},
         default_pools={row[1]: row[0] for row in pools if row[2]},
         group_rates={(row[0], row[1]): row[2] for row in groups},
+        ceilings={(row[0], row[1]): warm_up.ceiling_limit(*row) for row in warm_ups},
     )

@@ -18,14 +18,14 @@ from django.conf import settings
 from campaigns import failpoints
 from campaigns.addresses import digest, domain_of, mailbox_group
 from campaigns.content import CompiledContent
-from delivery import metrics, record, routes, runtime, sql, stop
+from delivery import metrics, record, retry_policies, routes, runtime, sql, stop
 from delivery.content import bounce_domain_of, build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.domain_keys import SigningImpossible
 from delivery.domains import Known
 from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
-from delivery.engine.retry import DEFAULT, Decision, settle
+from delivery.engine.retry import Decision, Policy, settle
 from delivery.engine.smtp.clock import boottime
 from delivery.letters import Letter
 from delivery.routes import PoolRoute
@@ -194,7 +194,8 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
     async with connection.transaction():
         clock = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
         now: datetime = clock[0] if clock else datetime.now(UTC)
-        decisions = [_decide(row, now, rng) for row in rows]
+        policy = await retry_policies.load_async(connection, "transactional")
+        decisions = [_decide(row, now, rng, policy) for row in rows]
         parameters: dict[str, Any] = {
             "token": token,
             "id": [row.id for row in rows],
@@ -214,9 +215,9 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
             await connection.execute(sql.SUPPRESS, {"addresses": hard, "source": "transactional mail"})
 
 
-def _decide(row: Claimed, now: datetime, rng: random.Random) -> Decision:
-    if row.outcome.kind is Kind.UNKNOWN and row.at_least_once and row.tries < DEFAULT.transient_retries:
+def _decide(row: Claimed, now: datetime, rng: random.Random, policy: Policy) -> Decision:
+    if row.outcome.kind is Kind.UNKNOWN and row.at_least_once and row.tries < policy.transient_retries:
         # its sender prefers a second copy to none: tried again as after a temporary failure, by the same Message-ID
-        return settle(replace(row.outcome, kind=Kind.TRANSIENT), row.tries, now, rng)
+        return settle(replace(row.outcome, kind=Kind.TRANSIENT), row.tries, now, rng, policy)
     due_at = now + NOT_ATTEMPTED_WAIT if row.outcome.kind is Kind.NOT_ATTEMPTED else None
-    return settle(row.outcome, row.tries, now, rng, due_at=due_at)
+    return settle(row.outcome, row.tries, now, rng, policy, due_at=due_at)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from delivery import decision_sql, sql
+from delivery import decision_sql, retry_policies, sql
 from delivery.database import AsyncConnection
 from delivery.engine.outcome import Kind
-from delivery.engine.retry import settle
+from delivery.engine.retry import Policy, settle
 from delivery.window import Result
 
 REPLY_LIMIT = 500
+# whose retry policy holds for campaigns
+STREAM = "marketing"
 COUNTERS = ("sent", "deferred", "bounced", "failed", "dead", "skipped", "unknown")
 # what a resend that was not attempted leaves behind: the row stays unknown
 NOT_TRIED = frozenset({Kind.SKIPPED, Kind.NOT_ATTEMPTED, Kind.RENDER_ERROR})
@@ -68,10 +70,12 @@ def counter_of(status: str) -> str:
     return "bounced" if status.startswith("bounced_") else status
 
 
-def make_entry(ref: BatchRef, result: Result, tries: int, now: dt.datetime, rng: random.Random) -> Entry:
+def make_entry(
+    ref: BatchRef, result: Result, tries: int, now: dt.datetime, rng: random.Random, policy: Policy
+) -> Entry:
     """The row that says what became of one position. tries: real attempts made before this one."""
     outcome = result.outcome
-    decision = settle(outcome, tries, now, rng)
+    decision = settle(outcome, tries, now, rng, policy)
     return Entry(
         lead_id=result.lead_id,
         at=now,
@@ -134,7 +138,8 @@ async def record_first_and_claim(
     Raises LeaseLost, psycopg.errors.UniqueViolation when rows are there already, and what a lost server raises: in
     each case nothing or everything stands, and `settle_rows` finds out.
     """
-    entries = [make_entry(ref, result, 0, now, rng) for result in results]
+    policy = await retry_policies.load_async(connection, STREAM)
+    entries = [make_entry(ref, result, 0, now, rng, policy) for result in results]
     async with connection.transaction():
         claimed = await claim(connection, ref, token, cursor, want, len(entries), tally(entries))
         if entries:
@@ -177,8 +182,9 @@ async def _settle(
     leads = sorted(result.lead_id for result in results)
     rows = await connection.execute(sql.OLD_ROWS, {"campaign": ref.campaign_id, "leads": leads})
     old = {row[0]: row for row in await rows.fetchall()}
+    policy = await retry_policies.load_async(connection, STREAM)
     entries = [
-        make_entry(ref, result, old[result.lead_id][3] if result.lead_id in old else 0, locked[0], rng)
+        make_entry(ref, result, old[result.lead_id][3] if result.lead_id in old else 0, locked[0], rng, policy)
         for result in results
         if _may_write(ref, result, old.get(result.lead_id))
     ]

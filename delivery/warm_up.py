@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +42,20 @@ def today_utc() -> dt.date:
 def ceilings(provider: Provider, day: dt.date | None = None) -> list[Ceiling]:
     """The daily ceilings of a provider's plans that are not done; one query, none where `warm_ups` is prefetched.
 
-    day: UTC, today when None. Keys: "warmup:<provider>" and "warmup:<provider>:<group>".
+    day: UTC, today when None.
     """
     day = day or today_utc()
-    found = []
-    for row in provider.warm_ups.all():
-        amount = warmup.ceiling(plan_of(row))
-        if amount is not None:
-            key = f"warmup:{provider.pk}" + (f":{row.mailbox_group}" if row.mailbox_group else "")
-            found.append(Ceiling(Limit(key, amount, DAY), day, row.mailbox_group))
-    return found
+    rows = [row for row in provider.warm_ups.all() if row.state != State.DONE]
+    return [
+        Ceiling(ceiling_limit(row.provider_id, row.mailbox_group, row.ramp, row.stage), day, row.mailbox_group)
+        for row in rows
+    ]
+
+
+def ceiling_limit(provider_id: int, mailbox_group: str, ramp: Sequence[int], stage: int) -> Limit:
+    """The daily quota of a plan at a stage. Its key is "warm:<provider>" or "warm:<provider>:<group>"."""
+    key = f"warm:{provider_id}:{mailbox_group}" if mailbox_group else f"warm:{provider_id}"
+    return Limit(key, warmup.ceiling_of(tuple(ramp) or (1,), stage), DAY)
 
 
 def plan_of(row: WarmUp) -> Plan:

@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -14,9 +15,9 @@ from django.db.models.functions import Now
 
 from bench.sink import Rule, Sink
 from campaigns.models import Campaign, Lead
-from delivery import collect, launch, numbers, record, runtime, send, spool, sweep
+from delivery import collect, launch, numbers, record, retry_policies, runtime, send, spool, sweep
 from delivery.engine.outcome import Kind, Outcome
-from delivery.models import Batch, Email, Pool, PoolMember
+from delivery.models import Batch, Email, Pool, PoolMember, RetryPolicy
 from delivery.providers import add_provider
 from delivery.window import Result
 
@@ -64,6 +65,23 @@ def test_a_temporary_failure_is_sent_by_a_retry(make_campaign: MakeCampaign, sin
     row = Email.objects.get(lead_id=Lead.objects.get(email="lead1@example.com").pk)
     assert (row.attempt, row.tries, row.status) == (2, 2, "sent")
     assert len(sink.accepted()) == 6
+
+
+def test_a_campaign_follows_the_policy_that_an_operator_set(make_campaign: MakeCampaign, sink: Sink) -> None:
+    RetryPolicy.objects.create(stream="marketing", transient_minutes=[1])
+    retry_policies.forget()
+    try:
+        sink.behave([TEMPORARY])
+        campaign = make_campaign(leads=3)
+        first_pass(campaign)
+        waits = [row.due_at - row.at for row in Email.objects.all() if row.due_at]
+        assert all(timedelta(seconds=30) <= wait <= timedelta(minutes=1) for wait in waits)
+        assert len(waits) == 3
+        # one wait stands in the policy, so the second failure is the last
+        assert retry(campaign) == 3
+        assert (checked(campaign).dead, checked(campaign).deferred) == (3, 0)
+    finally:
+        retry_policies.forget()
 
 
 def test_what_is_not_due_is_not_collected(make_campaign: MakeCampaign, sink: Sink) -> None:

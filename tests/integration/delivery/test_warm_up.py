@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from delivery import provider_events, tasks, usage, warm_up
+from bench.sink import Sink
+from campaigns.models import Campaign
+from delivery import directory, launch, provider_events, send, tasks, usage, warm_up
 from delivery.engine.warmup import Volume
-from delivery.models import Provider, ProviderEvent, ProviderUsage, WarmUp
+from delivery.models import Batch, Provider, ProviderEvent, ProviderUsage, WarmUp
 
 pytestmark = pytest.mark.django_db
 FIRST = date(2026, 3, 1)
@@ -43,8 +46,8 @@ def test_each_plan_gives_its_ceiling_and_a_finished_one_gives_none(provider: Pro
     found = warm_up.ceilings(provider, MONDAY)
 
     assert [(one.limit.key, one.mailbox_group, one.amount, one.day) for one in found] == [
-        (f"warmup:{provider.pk}", "", 100, MONDAY),
-        (f"warmup:{provider.pk}:gmail", "gmail", 400, MONDAY),
+        (f"warm:{provider.pk}", "", 100, MONDAY),
+        (f"warm:{provider.pk}:gmail", "gmail", 400, MONDAY),
     ]
     assert all(one.limit.is_quota for one in found)
 
@@ -68,7 +71,7 @@ def test_forty_days_of_beat_take_a_plan_to_its_end(provider: Provider) -> None:
     row.refresh_from_db()
     assert (row.state, row.last_sent_on) == ("done", FIRST + timedelta(days=11))
     warm_up.advance_all(FIRST + timedelta(days=41))
-    assert ceilings(provider) == {f"warmup:{provider.pk}": 100}
+    assert ceilings(provider) == {f"warm:{provider.pk}": 100}
 
 
 def test_a_groups_plan_looks_at_its_own_mail_only(provider: Provider) -> None:
@@ -80,7 +83,7 @@ def test_a_groups_plan_looks_at_its_own_mail_only(provider: Provider) -> None:
 
     warm_up.advance_all(MONDAY)
 
-    key = f"warmup:{provider.pk}"
+    key = f"warm:{provider.pk}"
     # yahoo's trouble is the whole provider's as well
     assert ceilings(provider) == {key: 100, f"{key}:gmail": 200, f"{key}:yahoo": 100}
 
@@ -94,7 +97,7 @@ def test_another_providers_mail_and_other_days_do_not_count(provider: Provider) 
 
     warm_up.advance_all(MONDAY)
 
-    assert ceilings(provider) == {f"warmup:{provider.pk}": 100}
+    assert ceilings(provider) == {f"warm:{provider.pk}": 100}
 
 
 def test_asking_twice_moves_a_plan_once(provider: Provider) -> None:
@@ -103,7 +106,7 @@ def test_asking_twice_moves_a_plan_once(provider: Provider) -> None:
 
     assert warm_up.advance_all(MONDAY) == 1
     assert warm_up.advance_all(MONDAY) == 0
-    assert ceilings(provider) == {f"warmup:{provider.pk}": 200}
+    assert ceilings(provider) == {f"warm:{provider.pk}": 200}
 
 
 def test_a_person_who_freezes_meanwhile_wins(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,3 +191,31 @@ def test_the_beat_task_keeps_the_newest_events_of_each_provider(provider: Provid
     for owner in (provider, other):
         kept = list(owner.events.order_by("id").values_list("text", flat=True))
         assert (len(kept), kept[0]) == (provider_events.KEPT_A_PROVIDER, f"{owner.name} 5")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_campaign_stops_at_the_days_ceiling(make_campaign: Callable[..., Campaign], sink: Sink) -> None:
+    campaign = make_campaign(leads=30)
+    WarmUp.objects.create(provider=Provider.objects.get(), ramp=[12, 50])
+
+    launch.launch_campaign(campaign_id=campaign.pk)
+    for batch_id in Batch.objects.values_list("pk", flat=True):
+        send.send_batch(batch_id)
+
+    assert len(sink.accepted()) == 12
+    # the rest goes on when the quota begins anew, at the next midnight UTC
+    batch = Batch.objects.get()
+    assert batch.not_before is not None
+    assert batch.not_before > datetime.now(UTC)
+
+
+def test_a_ceiling_for_one_group_holds_beside_the_whole_providers(provider: Provider) -> None:
+    rows = [(provider.pk, "", [100], 0), (provider.pk, "gmail", [10], 0), (provider.pk, "yahoo", [20], 0)]
+    values = [getattr(provider, field.attname) for field in Provider._meta.concrete_fields]
+    found = directory.build([tuple(values)], [], [], [], rows)
+
+    def keys(group: str) -> dict[str, float]:
+        return {limit.key: limit.amount for limit in found.limits(provider.pk, group)}
+
+    assert keys("gmail") == {f"warm:{provider.pk}": 100, f"warm:{provider.pk}:gmail": 10}
+    assert keys("other") == keys("") == {f"warm:{provider.pk}": 100}
