@@ -27,7 +27,7 @@ def describe(policy: Policy) -> list[Line]:
         Line("Mailbox full", _repeated(policy.soft, policy.soft_retries, "soft bounce")),
         Line(
             "Throttled by the receiver",
-            f"tried again after {spoken(policy.throttle)} or a little more, as often as it takes; counts as no try",
+            f"tried again after {spoken(policy.throttle)} or a little more, as often as need be; counts as no try",
         ),
         Line("Blocked by policy or reputation", _blocked(policy)),
         Line("Not attempted", f"tried again after about {spoken(policy.not_attempted)}; counts as no try"),

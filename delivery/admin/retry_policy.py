@@ -50,8 +50,8 @@ class RetryPolicyForm(forms.ModelForm):
     transient_minutes = WaitsField(
         label="After temporary failures",
         required=False,
-        help_text="One wait for each retry, such as 10 min, 1 h, 6 h; chance shortens each by up to a half. Dead letter "
-        "at once when left empty.",
+        help_text="One wait for each retry, such as 10 min, 1 h, 6 h; chance shortens each by up to a half. "
+        "Dead letter at once when left empty.",
     )
 
     class Meta:

@@ -18,7 +18,7 @@ def test_the_usual_policy_in_words() -> None:
     assert said(DEFAULT) == {
         "Temporary failure, greylisting": "tried again after about 10 min, 1 h, 6 h, then dead letter",
         "Mailbox full": "tried again every 4 h, 3 times, then soft bounce",
-        "Throttled by the receiver": "tried again after 10 min or a little more, as often as it takes; counts as no try",
+        "Throttled by the receiver": "tried again after 10 min or a little more, as often as need be; counts as no try",
         "Blocked by policy or reputation": "tried by another provider of the pool after 10 min, once, then failed",
         "Not attempted": "tried again after about 1 min; counts as no try",
         "Hard bounce, content refused": "never tried again",
