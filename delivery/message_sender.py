@@ -77,6 +77,7 @@ def send_due() -> int:
             break
         failpoints.hit("after_message_claim")
         worker.run(_send_and_record(worker, token, rows))
+        worker.alarms.tell()
         settled += len(rows)
     return settled
 
@@ -91,14 +92,12 @@ async def _claim(worker: runtime.Runtime, token: UUID) -> list[Claimed]:
 async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
     started = boottime()
     until = started + settings.CLAIM_TO_SEND_SECONDS
-    by_way: dict[tuple[int | None, str], list[Claimed]] = defaultdict(list)
+    by_way: dict[tuple[int | None, str, str], list[Claimed]] = defaultdict(list)
     for row in rows:
-        by_way[row.pool_id, mailbox_group(row.to_address)].append(row)
+        by_way[row.pool_id, mailbox_group(row.to_address), row.sender].append(row)
     try:
         await _mark_suppressed(await worker.read_connection(), rows)
-        ways = [
-            (await routes.open_stream_route(worker, pool_id, group), some) for (pool_id, group), some in by_way.items()
-        ]
+        ways = [(await routes.open_stream_route(worker, *key), some) for key, some in by_way.items()]
     except DatabaseAway as error:
         logger.warning("%s messages wait, the database went away: %s", len(rows), error)
     else:

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
+from campaigns.addresses import domain_of
+from campaigns.models import Campaign
 from delivery import metrics, usage_book
+from delivery.alarms import Alarm
 from delivery.directory import REFRESH_SECONDS, Directory, Member
 from delivery.engine.outcome import Kind, Outcome
 from delivery.letters import Letter
@@ -31,6 +34,7 @@ WHY_WAIT = {
     "circuit": "the provider could not be reached lately",
 }
 LEAST_BLOCKED = 3
+OUR_AUTHENTICATION = frozenset({"our-authentication"})
 BLOCKED_SHARE = 0.1
 
 
@@ -57,13 +61,15 @@ class WindowGrant:
 class PoolRoute:
     """The active providers of one pool for mail to one mailbox group.
 
-    own_limits: those of the campaign and of its sender, beside the providers'. overdraw: see Throttle.take.
+    sender: the From address. own_limits: those of the campaign and of its author, beside the providers'. overdraw: see
+    Throttle.take.
     """
 
     worker: Runtime
     pool_id: int | None
     stream: str
     group: str
+    sender: str = ""
     own_limits: Sequence[Limit] = ()
     overdraw: bool = False
     _directory: Directory | None = field(default=None, init=False)
@@ -181,9 +187,13 @@ class PoolRoute:
             blocked = [one for one in outcomes if one.kind is Kind.BLOCK]
             if throttled:
                 await self._slow_down(provider_id, "throttled", throttled)
+            if blocked:
+                self.worker.usage.note(provider_id, "blocked", blocked[0].reply, group=self.group, code=blocked[0].code)
             # one reader's spam filter is no reason to slow down for everybody of the group
             if len(blocked) >= max(LEAST_BLOCKED, len(outcomes) * BLOCKED_SHARE):
                 await self._slow_down(provider_id, "blocked", blocked)
+            if blocked and (len(blocked) >= LEAST_BLOCKED or any(one.rule in OUR_AUTHENTICATION for one in blocked)):
+                self.worker.alarms.add(self._block_alarm(provider_id, blocked))
         except RedisError as error:
             logger.warning("provider %s: its state could not be noted: %s", provider_id, error)
 
@@ -205,13 +215,34 @@ class PoolRoute:
             logger.warning("provider %s: its circuit is %s", provider_id, change)
             words = away[0].reply if away else "mail was accepted again"
             self.worker.usage.note(provider_id, change, words)
+        if change == "opened":
+            self.worker.alarms.add(self._circuit_alarm(provider_id, words))
 
     async def _slow_down(self, provider_id: int, event: str, met: Sequence[Outcome]) -> None:
         silence = max(self.worker.silence_seconds(one) for one in met)
         pace = await self.worker.throttle.slow_down(provider_id, self._pace_group(provider_id), silence)
         if pace is not None:
             logger.warning("provider %s: %s goes on at %.1f a second after %s", provider_id, self.group, pace, event)
-        self.worker.usage.note(provider_id, event, met[0].reply, group=self.group, code=met[0].code)
+        if event == "throttled":
+            self.worker.usage.note(provider_id, event, met[0].reply, group=self.group, code=met[0].code)
+
+    def _circuit_alarm(self, provider_id: int, words: str) -> Alarm:
+        name = self.directory.providers[provider_id].name
+        text = f"Others of its pools take over; it is tried again by itself. The last answer: {words}"
+        return Alarm(f"circuit:{provider_id}", f"The provider {name} cannot be reached", text, provider_id)
+
+    def _block_alarm(self, provider_id: int, blocked: Sequence[Outcome]) -> Alarm:
+        ours = next((one for one in blocked if one.rule in OUR_AUTHENTICATION), None)
+        if ours is not None:
+            domain = domain_of(self.sender)
+            text = (
+                f"Receivers refuse our authentication, so nothing is sent from it for an hour. They say: {ours.reply}"
+            )
+            return Alarm(f"domain-paused:{domain}", f"Sending from {domain} is paused", text, 0, self.sender)
+        name = self.directory.providers[provider_id].name
+        subject = f"{self.group}: mail by {name} is refused for policy or reputation"
+        text = f"It is tried once by another provider and slowed down. No address is suppressed. {blocked[0].reply}"
+        return Alarm(f"blocked:{provider_id}:{self.group}", subject, text, provider_id)
 
     def window(self, grant: WindowGrant) -> WindowRoute:
         """The way of one window whose places were granted by `grant`."""
@@ -284,20 +315,18 @@ def _by_tier(members: Sequence[Member]) -> Iterator[list[Member]]:
         yield [member for member in members if member.tier == tier]
 
 
-CAMPAIGN_POOL = "SELECT pool_id FROM delivery_campaignpool WHERE campaign_id = %(campaign)s"
+async def open_route(worker: Runtime, campaign: Campaign, pool_id: int | None, group: str) -> PoolRoute:
+    """The route of a batch. pool_id: the campaign's own pool or its domain's, None for the default marketing pool.
 
-
-async def open_route(worker: Runtime, campaign_id: int, group: str) -> PoolRoute:
-    """The route of a batch: its campaign's own pool, or the default marketing pool. Raises one of DatabaseAway."""
-    connection = await worker.read_connection()
-    row = await (await connection.execute(CAMPAIGN_POOL, {"campaign": campaign_id})).fetchone()
-    route = PoolRoute(worker, row[0] if row else None, "marketing", group)
+    Raises one of DatabaseAway.
+    """
+    route = PoolRoute(worker, pool_id, "marketing", group, sender=campaign.from_email)
     await route.refresh(now=True)
     return route
 
 
-async def open_stream_route(worker: Runtime, pool_id: int | None, group: str) -> PoolRoute:
+async def open_stream_route(worker: Runtime, pool_id: int | None, group: str, sender: str) -> PoolRoute:
     """The route of transactional mail: the pool that a message names, or the default one. Raises as open_route."""
-    route = PoolRoute(worker, pool_id, "transactional", group, overdraw=True)
+    route = PoolRoute(worker, pool_id, "transactional", group, sender=sender, overdraw=True)
     await route.refresh(now=True)
     return route

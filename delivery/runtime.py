@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import connections
 
 from delivery import directory
+from delivery.alarms import Alarms
 from delivery.circuit import Breaker
 from delivery.content import Prepared, prepare
 from delivery.database import AsyncConnection, connect
@@ -75,6 +76,7 @@ class Runtime:
         self.throttle = Throttle(self.redis)
         self.breaker = Breaker(self.redis)
         self.usage = UsageBook()
+        self.alarms = Alarms()
         # messages under way by provider
         self.in_flight: Counter[int] = Counter()
         # messages that a provider answered since its circuit was last told, and providers that failed lately

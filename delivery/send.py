@@ -19,7 +19,8 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from campaigns import failpoints
-from delivery import bound, lease, metrics, record, routes, runtime, spool, stop
+from campaigns.models import Campaign
+from delivery import bound, domains, lease, metrics, record, routes, runtime, spool, stop
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 2.0
 # nobody could be reached: let others have the slot, and the provider some peace
 NOTHING_WENT_OUT_SECONDS = 10.0
+# a person may end the pause of a domain at any moment
+LONGEST_PAUSE_SECONDS = 60.0
 RECORD_RETRY_SECONDS = 1.0
 NOTHING = WindowGrant(0, 0.0)
 # a campaign that is held up by a limit lets others have its worker after this time
@@ -50,14 +53,29 @@ def send_batch(batch_id: int) -> int:
         return 0
     try:
         prepared = worker.prepared(taken.ref.campaign_id, taken.ref.variant)
-        route = worker.run(routes.open_route(worker, taken.ref.campaign_id, taken.group))
+        campaign = Campaign.objects.defer("body", "text").get(pk=taken.ref.campaign_id)
+        pause = _pause_seconds(worker, campaign)
+        if pause:
+            worker.run(_give_back(worker, taken, pause))
+            return 0
+        route = worker.run(routes.open_route(worker, campaign, domains.pool_for(campaign), taken.group))
     except Exception:
         # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
-        worker.run(_give_back(worker, taken))
+        worker.run(_give_back(worker, taken, NOTHING_WENT_OUT_SECONDS))
         raise
     sender = BatchSender(worker, taken, prepared, route, rng)
     worker.run(sender.run())
+    worker.alarms.tell()
     return sender.settled_count
+
+
+def _pause_seconds(worker: runtime.Runtime, campaign: Campaign) -> float:
+    """How long nothing may be sent from the campaign's domain; 0 where it may. A cancelled campaign only drains."""
+    domain = worker.domains.find(campaign.from_email)
+    if domain is None or domain.paused_until is None or campaign.state == Campaign.State.CANCELLED:
+        return 0.0
+    left = (domain.paused_until - datetime.now(UTC)).total_seconds()
+    return max(0.0, min(left, LONGEST_PAUSE_SECONDS))
 
 
 async def _take(worker: runtime.Runtime, batch_id: int, rng: random.Random) -> lease.Lease | None:
@@ -68,9 +86,9 @@ async def _take(worker: runtime.Runtime, batch_id: int, rng: random.Random) -> l
     return await lease.take(connection, batch_id, rng)
 
 
-async def _give_back(worker: runtime.Runtime, taken: lease.Lease) -> None:
+async def _give_back(worker: runtime.Runtime, taken: lease.Lease, wait_seconds: float) -> None:
     connection = await worker.work_connection()
-    await lease.release(connection, taken, settled=True, wait_seconds=NOTHING_WENT_OUT_SECONDS)
+    await lease.release(connection, taken, settled=True, wait_seconds=wait_seconds)
 
 
 async def replay_spool(connection: AsyncConnection, rng: random.Random) -> None:
