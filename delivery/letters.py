@@ -16,6 +16,7 @@ class Letter:
 
     context: what the template's merge tags see. return_path: the envelope sender. token: names this message in what
     comes back, such as an ESP's metadata. deadline: CLOCK_BOOTTIME seconds after which nothing of it may be started.
+    mailbox_group: of the recipient, "" where nobody knows it: rules for replies may hold for one group only.
     """
 
     template: MessageTemplate
@@ -24,6 +25,7 @@ class Letter:
     return_path: str
     token: str
     deadline: float
+    mailbox_group: str = ""
 
 
 class Channel(Protocol):

@@ -35,4 +35,4 @@ def _render(letter: Letter) -> SmtpMessage | Outcome:
         rendered = letter.template.render(letter.context, letter.head)
     except RenderFailed as error:
         return Outcome(Kind.RENDER_ERROR, reply=str(error))
-    return SmtpMessage(letter.return_path, letter.head.to_address, rendered.data, letter.deadline)
+    return SmtpMessage(letter.return_path, letter.head.to_address, rendered.data, letter.deadline, letter.mailbox_group)

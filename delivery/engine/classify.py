@@ -1,63 +1,138 @@
-"""From an SMTP reply to the class of its outcome."""
+"""From a reply to the class of its outcome."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from delivery.engine.outcome import Kind
-from delivery.engine.rules import RULES, Rule
+from delivery.engine.phrases import Candidates, PhraseIndex, Words
+from delivery.engine.rule import CompiledRule, Rule, Verdict, compile_rule
+from delivery.engine.rules import ESP_RULES, RULES
+
+# replies come in few pairs of codes; a server that invents new ones must not fill the memory
+_MAX_REMEMBERED = 5_000
+
+# mailbox group ("" where unknown) and provider of a reply
+Scope = tuple[str, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Matcher:
-    rule: Rule
-    codes: re.Pattern[str] | None
-    enhanced: re.Pattern[str] | None
-    text: re.Pattern[str] | None
-    unless: re.Pattern[str] | None
+class Classifier:
+    """An immutable table of rules: what an operator added, then what is built in; the first match decides.
 
-    def matches(self, code: str, enhanced: str, text: str) -> bool:
-        if self.codes is not None and not self.codes.fullmatch(code):
-            return False
-        if not self._evidence(enhanced, text):
-            return False
-        return self.unless is None or not self.unless.search(text)
+    own: rules before the table. stamp: tells versions of an operator's rules apart, "" for the built-in table alone.
+    rules: must end with rules that cover every code from 400 to 599.
+    Raises BadPattern or BadPhrase where a rule cannot be read, ValueError where a refusal would meet no rule.
+    One object may be shared by threads and event loops.
+    """
 
-    def _evidence(self, enhanced: str, text: str) -> bool:
-        by_code = None if self.enhanced is None else bool(self.enhanced.fullmatch(enhanced))
-        if by_code is not None and by_code == self.rule.either:
-            return by_code
-        by_text = None if self.text is None else bool(self.text.search(text))
-        return by_text is not False
+    def __init__(self, rules: Sequence[Rule] = RULES, *, own: Iterable[Rule] = (), stamp: str = "") -> None:
+        self.stamp = stamp
+        self.own = tuple(own)
+        self.rules = tuple(rules)
+        self._table = _Table((*self.own, *self.rules))
+        self._esp_table = _Table((*self.own, *ESP_RULES, *self.rules))
+        self._provider_id: int | None = None
+        for code in (450, 550):
+            self.classify(code, None, "")
+
+    def for_provider(self, provider_id: int | None) -> Classifier:
+        """The same rules for the replies that come through one provider: its own rules count, others' do not."""
+        bound = object.__new__(Classifier)
+        for name, value in vars(self).items():
+            setattr(bound, name, value)
+        bound._provider_id = provider_id
+        return bound
+
+    def classify(
+        self, code: int, enhanced: str | None, text: str, *, group: str = "", about_recipient: bool = True
+    ) -> Verdict:
+        """Judge one refusal of a mail server.
+
+        code: 400-599. enhanced: "x.y.z" or None. text: the server's words, its first 1,000 characters are looked at.
+        group: the recipient's mailbox group, "" where nobody knows it. about_recipient: False for an answer to
+        EHLO or MAIL, when the server had not heard of the recipient yet: no rule can make that hard.
+        Raises ValueError for a code outside that range: an acceptance is not for the rules to judge.
+        """
+        if not 400 <= code <= 599:
+            raise ValueError(f"{code} is not a refusal: only replies from 400 to 599 are classified.")
+        return self._table.judge(str(code), enhanced or "", text, self._scope(group), about_recipient)
+
+    def classify_text(self, text: str, *, permanent: bool = True, group: str = "") -> Verdict:
+        """Judge what an ESP says of a refused recipient or of us, by its words alone.
+
+        permanent: the ESP will not try again by itself (an HTTP 4xx, "rejected", "failed").
+        """
+        return self._esp_table.judge("550" if permanent else "450", "", text, self._scope(group))
+
+    def _scope(self, group: str) -> Scope:
+        return group, self._provider_id
+
+    def verdict_of(self, rule_name: str) -> Verdict | None:
+        """What the rule of this name says, None where there is none (any more): for an `Outcome.rule`."""
+        return self._esp_table.verdicts.get(rule_name)
 
 
-def _compile(rule: Rule) -> _Matcher:
-    def pattern(source: str) -> re.Pattern[str] | None:
-        return re.compile(source, re.IGNORECASE) if source else None
+class _Table:
+    """Compiled rules with an index over their phrases. Phrases of rule n are set 2n, what forbids it is set 2n + 1."""
 
-    return _Matcher(rule, pattern(rule.codes), pattern(rule.enhanced), pattern(rule.text), pattern(rule.unless))
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(map(compile_rule, rules))
+        self.verdicts = {one.rule.name: one.verdict for one in reversed(self._rules)}
+        self._index = PhraseIndex(
+            {2 * number: one.phrases for number, one in enumerate(self._rules)}
+            | {2 * number + 1: one.unless for number, one in enumerate(self._rules)}
+        )
+        self._candidates: dict[tuple[str, str], tuple[tuple[int, CompiledRule, bool], ...]] = {}
+
+    def judge(self, code: str, enhanced: str, text: str, scope: Scope, about_recipient: bool = True) -> Verdict:
+        words: Words | None = None
+        candidates: Candidates = {}
+        for number, one, by_codes in self._fitting(code, enhanced):
+            rule = one.rule
+            if not _in_scope(rule, scope) or (rule.kind is Kind.HARD and not about_recipient):
+                continue
+            if by_codes and not one.unless:
+                return one.verdict
+            if words is None:
+                words = Words(text)
+                candidates = self._index.candidates(words)
+            if not by_codes and not _stands(candidates, 2 * number, words):
+                continue
+            if not _stands(candidates, 2 * number + 1, words):
+                return one.verdict
+        raise ValueError(f"No rule covers {code} {enhanced}: a table ends with rules for every 4xx and 5xx.")
+
+    def _fitting(self, code: str, enhanced: str) -> tuple[tuple[int, CompiledRule, bool], ...]:
+        """The rules that these codes allow, each with whether the codes alone decide it."""
+        known = self._candidates.get((code, enhanced))
+        if known is None:
+            judged = ((number, one, one.fits_codes(code, enhanced)) for number, one in enumerate(self._rules))
+            known = tuple((number, one, fits is True) for number, one, fits in judged if fits is not False)
+            if len(self._candidates) >= _MAX_REMEMBERED:
+                self._candidates.clear()
+            self._candidates[code, enhanced] = known
+        return known
 
 
-_MATCHERS = tuple(_compile(rule) for rule in RULES)
+def _in_scope(rule: Rule, scope: Scope) -> bool:
+    group, provider_id = scope
+    return (not rule.group or rule.group == group) and rule.provider_id in (None, provider_id)
+
+
+def _stands(candidates: Candidates, number: int, words: Words) -> bool:
+    return number in candidates and any(phrase.found_in(words) for phrase in candidates[number])
+
+
+BUILT_IN = Classifier()
 
 
 def classify(code: int, enhanced: str | None, text: str) -> tuple[Kind, str]:
-    """Return the kind of a refusal and the name of the rule that said so.
-
-    code: 400-599. enhanced: "x.y.z" or None. text: the server's words (only the first 1,000 characters are looked at).
-    Raises ValueError for a code outside that range: an acceptance is not for the rules to judge.
-    Source: the ordered table in `delivery.engine.rules`.
-    """
-    if not 400 <= code <= 599:
-        raise ValueError(f"{code} is not a refusal: only replies from 400 to 599 are classified.")
-    digits, status, words = str(code), enhanced or "", text[:1000]
-    for matcher in _MATCHERS:
-        if matcher.matches(digits, status, words):
-            return matcher.rule.kind, matcher.rule.name
-    raise AssertionError("the last two rules cover every refusal")
+    """Return the kind of a refusal and the name of the rule, by the built-in table; see `Classifier.classify`."""
+    verdict = BUILT_IN.classify(code, enhanced, text)
+    return verdict.kind, verdict.rule
 
 
 def reason_for(rule_name: str) -> str:
-    """Return the sentence for people that belongs to a rule's name, "" for an unknown name."""
-    return next((rule.reason for rule in RULES if rule.name == rule_name), "")
+    """Return the sentence for people that belongs to a built-in rule's name, "" for an unknown name."""
+    verdict = BUILT_IN.verdict_of(rule_name)
+    return verdict.reason if verdict else ""

@@ -12,11 +12,12 @@ import time
 from collections import deque
 from typing import Protocol
 
-from delivery.engine.classify import classify
+from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.envelope import Capabilities, Envelope, build_envelope
+from delivery.engine.smtp.failures import refusal
 from delivery.engine.smtp.replies import Reply, enhanced_of, one_line
 from delivery.engine.smtp.window import Job, too_late
 from delivery.engine.smtp.wire import Wire
@@ -26,7 +27,12 @@ _STEP_NAMES = ("RSET", "MAIL", "RCPT", "DATA", "the final dot", "the end of a re
 
 
 class Host(Protocol):
-    """What a connection needs from the pool that owns it."""
+    """What a connection needs from the pool that owns it.
+
+    classifier: judges refusals; looked up for each, so that other rules hold from the next reply on.
+    """
+
+    classifier: Classifier
 
     def take(self) -> Job | None:
         """Hand out the next message whose time is not over, or None."""
@@ -154,7 +160,9 @@ class Connection(Wire):
         if reply.code == 421 and self.completed and self._job is not None and not self._job.moved:
             # the end of a session that has served before (some servers count) is no verdict on this message
             self.cut(_goodbye(reply))
-        elif self._accepts_step(reply) and not self.capabilities.pipelining and self._lines is not None:
+        elif self._accepts_step(reply, about_recipient=False) and (
+            not self.capabilities.pipelining and self._lines is not None
+        ):
             self._step(RCPT, self._lines.rcpt)
 
     def _on_rcpt(self, reply: Reply) -> None:
@@ -174,7 +182,7 @@ class Connection(Wire):
             self._end_refused()
             self._next()
 
-    def _accepts_step(self, reply: Reply) -> bool:
+    def _accepts_step(self, reply: Reply, *, about_recipient: bool = True) -> bool:
         """True for a 2xx. A refusal becomes the outcome of the current message; a 421 ends the session with it."""
         self._answered = True
         if reply.code < 300:
@@ -183,7 +191,7 @@ class Connection(Wire):
             self.cut(f"the server answered out of turn with {reply.code}")
             return False
         if self._refusal is None:
-            self._refusal = _refusal(reply)
+            self._refusal = self._judge(reply, self._job, about_recipient=about_recipient)
         if reply.code == 421:
             self._said_goodbye(reply)
         elif not self.capabilities.pipelining:
@@ -231,12 +239,16 @@ class Connection(Wire):
             self._body = job
             self.cut(f"the server answered the final dot with {reply.code}")
             return
-        self._host.finish(job, _accepted(reply) if reply.code < 300 else _refusal(reply))
+        self._host.finish(job, _accepted(reply) if reply.code < 300 else self._judge(reply, job))
         self.completed += reply.code != 421
         if reply.code == 421:
             self._said_goodbye(reply)
         elif self._job is None:
             self._next()
+
+    def _judge(self, reply: Reply, job: Job | None, *, about_recipient: bool = True) -> Outcome:
+        group = job.message.mailbox_group if job is not None else ""
+        return refusal(self._host.classifier, reply, group=group, about_recipient=about_recipient)
 
     def _on_void(self, reply: Reply) -> None:
         if reply.code == 421:
@@ -286,10 +298,3 @@ def _goodbye(reply: Reply) -> str:
 def _accepted(reply: Reply) -> Outcome:
     text = one_line(reply.text)
     return Outcome(Kind.ACCEPTED, reply.code, enhanced_of(text), text)
-
-
-def _refusal(reply: Reply) -> Outcome:
-    text = one_line(reply.text)
-    enhanced = enhanced_of(text)
-    kind, rule = classify(reply.code, enhanced, text)
-    return Outcome(kind, reply.code, enhanced, text, rule)

@@ -138,9 +138,11 @@ class SmtpMessage:
     sender: envelope sender (VERP), "" for the null sender. recipient: one bare address.
     data: the whole message, dot-stuffed, lines ending in CRLF, ending in CRLF, without the final ".CRLF".
     deadline: CLOCK_BOOTTIME in seconds after which it must not be started, None for never.
+    mailbox_group: of the recipient ("gmail"), for rules that hold for one group; "" where nobody knows it.
     """
 
     sender: str
     recipient: str
     data: bytes
     deadline: float | None = None
+    mailbox_group: str = ""

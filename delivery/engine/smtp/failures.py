@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from delivery.engine.classify import classify
+from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.replies import Reply, enhanced_of, one_line
@@ -28,7 +28,15 @@ class ConnectionGone(Exception):
     """The connection ended while a reply was awaited; the text says how. The caller turns it into SetupFailed."""
 
 
-def refused_step(step: str, reply: Reply, cure: str, *, permanent: bool = False) -> SetupFailed:
+def refusal(classifier: Classifier, reply: Reply, *, group: str = "", about_recipient: bool = True) -> Outcome:
+    """The outcome of a message that a 4xx or 5xx refused; see `Classifier.classify`."""
+    text = one_line(reply.text)
+    enhanced = enhanced_of(text)
+    verdict = classifier.classify(reply.code, enhanced, text, group=group, about_recipient=about_recipient)
+    return Outcome(verdict.kind, reply.code, enhanced, text, verdict.rule)
+
+
+def refused_step(classifier: Classifier, step: str, reply: Reply, cure: str, *, permanent: bool = False) -> SetupFailed:
     """The server answered a step of the set-up with a refusal.
 
     It is about us and not about one message: only a throttle keeps its class, so that the provider is slowed down;
@@ -37,9 +45,9 @@ def refused_step(step: str, reply: Reply, cure: str, *, permanent: bool = False)
     words, enhanced = one_line(reply.text), enhanced_of(reply.text)
     text = f"The server refused {step}: {reply.code} {words} {cure}"
     if 400 <= reply.code <= 499:
-        kind, rule = classify(reply.code, enhanced, words)
-        if kind is Kind.THROTTLE:
-            return SetupFailed(Outcome(kind, reply.code, enhanced, text, rule))
+        judged = refusal(classifier, reply, about_recipient=False)
+        if judged.kind is Kind.THROTTLE:
+            return SetupFailed(Outcome(judged.kind, reply.code, enhanced, text, judged.rule))
     return SetupFailed(not_attempted(text, reply.code, enhanced), permanent=permanent)
 
 

@@ -9,6 +9,7 @@ import ssl
 import time
 from dataclasses import dataclass
 
+from delivery.engine.classify import Classifier
 from delivery.engine.smtp.connection import Connection, Host
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.envelope import Capabilities
@@ -52,7 +53,7 @@ async def open_session(
     """
     loop = asyncio.get_running_loop()
     connection = Connection(endpoint, loop, host)
-    handshake = _Handshake(endpoint, context, loop, connection)
+    handshake = _Handshake(endpoint, context, loop, connection, host.classifier)
     is_ready = False
     try:
         await handshake.run()
@@ -71,6 +72,7 @@ class _Handshake:
     context: ssl.SSLContext | None
     loop: asyncio.AbstractEventLoop
     connection: Connection
+    classifier: Classifier
 
     async def run(self) -> None:
         limits = self.endpoint.timeouts
@@ -78,7 +80,10 @@ class _Handshake:
         greeting = await self._await("the greeting", None, limits.greeting)
         if greeting.code >= 300:
             raise refused_step(
-                "the connection", greeting, "Ask the provider whether this machine's address may connect."
+                self.classifier,
+                "the connection",
+                greeting,
+                "Ask the provider whether this machine's address may connect.",
             )
         await self._ehlo()
         if self.endpoint.security == "starttls":
@@ -128,7 +133,9 @@ class _Handshake:
                 self.connection.capabilities = Capabilities()
                 return
         if reply.code >= 300:
-            raise refused_step("EHLO", reply, "Set the provider's HELO name to this machine's public name.")
+            raise refused_step(
+                self.classifier, "EHLO", reply, "Set the provider's HELO name to this machine's public name."
+            )
         self.connection.capabilities = Capabilities.from_ehlo(reply.text)
 
     def _address_literal(self) -> str:
@@ -143,7 +150,7 @@ class _Handshake:
             raise SetupFailed(not_attempted(reply), permanent=True)
         answer = await self._await("STARTTLS", b"STARTTLS", endpoint.timeouts.tls)
         if answer.code >= 300:
-            raise refused_step("STARTTLS", answer, "Ask the provider which port speaks TLS.")
+            raise refused_step(self.classifier, "STARTTLS", answer, "Ask the provider which port speaks TLS.")
         if not connection.is_quiet:
             # plain-text replies smuggled in before TLS would be read as if they came through it
             reply = f"{endpoint.host}:{endpoint.port} sent data before TLS began. Somebody may be on the line."
@@ -186,7 +193,7 @@ class _Handshake:
             raise SetupFailed(not_attempted(reply), permanent=True)
         if answer.code >= 300:
             cure = "Check user name and password of the provider."
-            raise refused_step("the login", answer, cure, permanent=answer.code >= 500)
+            raise refused_step(self.classifier, "the login", answer, cure, permanent=answer.code >= 500)
 
     def _may_show_password(self) -> bool:
         if self.connection.tls_version:

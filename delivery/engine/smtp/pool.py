@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from delivery.engine.classify import BUILT_IN, Classifier
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.connection import Connection
@@ -33,12 +34,21 @@ class SmtpPool:
 
     max_connections: upper bound of connections open at once; fewer are used while the server is quick.
     rng: source of the jitter of reconnecting. Nothing is opened before the first window.
+    classifier: judges refusals; may be set at any time and holds from the next reply on, on open connections too.
     """
 
-    def __init__(self, endpoint: Endpoint, *, max_connections: int, rng: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        max_connections: int,
+        rng: random.Random | None = None,
+        classifier: Classifier = BUILT_IN,
+    ) -> None:
         if max_connections < 1:
             raise ValueError("A pool needs at least one connection.")
         self.endpoint = endpoint
+        self.classifier = classifier
         self._health = Health(max_connections, rng or random.Random())  # noqa: S311 - jitter, not a secret
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context: ssl.SSLContext | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from delivery.engine.classify import BUILT_IN
 from delivery.engine.outcome import Outcome
 from delivery.engine.smtp.connection import Connection
 from delivery.engine.smtp.endpoint import Endpoint
@@ -44,6 +45,8 @@ class ProbeReport:
 
 class _NoMail:
     """The probe's stand-in for a pool: it never has a message."""
+
+    classifier = BUILT_IN
 
     def take(self) -> Job | None:
         return None

@@ -11,6 +11,7 @@ MAX_REPLY_LINES = 128
 
 _CODES = {str(code).encode(): code for code in range(200, 600)}
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?= |$)")
+_NUMBERED = re.compile(r"(?<!\w)#([45]\.\d{1,3}\.\d{1,3})(?![\d.])")
 
 
 class Reply(NamedTuple):
@@ -76,8 +77,10 @@ class ReplyParser:
 
 
 def enhanced_of(text: str) -> str | None:
-    """Return the RFC 3463 status that `text` begins with, or None."""
+    """Return the RFC 3463 status that `text` begins with, or that stands in it as "#5.1.1" (qmail, Cisco), or None."""
     found = _ENHANCED.match(text)
+    if found is None and "#" in text:
+        found = _NUMBERED.search(text, 0, MAX_LINE_BYTES)
     return found[1] if found else None
 
 

@@ -1,4 +1,4 @@
-"""Each line of the rule table has a reply that meets it, and every reply gets a class."""
+"""Each rule has replies that meet it, every reply gets a class, and an operator's rules come first."""
 
 from __future__ import annotations
 
@@ -6,114 +6,62 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.engine.classify import classify, reason_for
+from delivery.engine.classify import BUILT_IN, Classifier, classify, reason_for
 from delivery.engine.outcome import Kind
-from delivery.engine.rules import RULES
+from delivery.engine.phrases import BadPhrase
+from delivery.engine.reply_text import read_reply
+from delivery.engine.rule import BadPattern, Rule
+from delivery.engine.rules import ESP_RULES, RULES
+from tests.unit.delivery.engine.known_replies import ESP_TEXTS, REPLIES
 
-# rule, kind, code, enhanced, words
-TABLE = [
-    (
-        "gmail-mailbox-rate",
-        "transient",
-        450,
-        "4.2.1",
-        "The user you are trying to contact is receiving mail too quickly.",
-    ),
-    ("gmail-mailbox-rate", "transient", 550, "5.2.1", "The user is receiving mail at a rate that prevents delivery."),
-    ("gmail-disabled", "hard", 550, "5.2.1", "The email account that you tried to reach is inactive."),
-    ("gmail-disabled", "hard", 550, "5.2.1", "The email account that you tried to reach is disabled."),
-    ("unusual-rate", "throttle", 421, "4.7.28", "Our system has detected an unusual rate of unsolicited mail."),
-    ("unusual-rate", "throttle", 550, "5.7.28", "unusual rate of mail from your IP"),
-    ("our-authentication", "block", 421, "5.7.32", "Your email has been rate limited, From: header not aligned."),
-    ("our-authentication", "block", 550, "5.7.26", "This mail has been blocked because the sender is unauthenticated."),
-    ("our-authentication", "block", 550, "5.7.25", "The IP address does not have a PTR record."),
-    ("our-authentication", "block", 421, "4.7.29", "This message was not sent over TLS."),
-    ("our-authentication", "block", 550, "5.7.40", "DMARC record missing."),
-    ("yahoo-throttle", "throttle", 421, "4.7.0", "[TSS04] Messages from 192.0.2.1 temporarily deferred"),
-    ("yahoo-throttle", "throttle", 421, "4.7.1", "[TS03] All messages from 192.0.2.1 will be permanently deferred"),
-    ("yahoo-block", "block", 553, "5.7.1", "[BL21] Connections will not be accepted from 192.0.2.1"),
-    ("yahoo-block", "block", 554, "5.7.9", "[PH01] Message not accepted for policy reasons."),
-    ("yahoo-block", "block", 421, "4.7.0", "[GL01] Message temporarily deferred"),
-    ("outlook-throttle", "throttle", 421, None, "RP-001 The mail server IP has exceeded the rate limit allowed."),
-    ("outlook-throttle", "throttle", 451, "4.7.500", "Server busy. Please try again later (AS761)"),
-    ("outlook-throttle", "throttle", 451, "4.7.652", "The mail server has exceeded the maximum number of connections."),
-    ("outlook-throttle", "throttle", 451, "4.7.650", "The mail server has been temporarily rate limited (S775)."),
-    ("outlook-throttle", "throttle", 550, None, "Server busy"),
-    ("outlook-block", "block", 550, "5.7.1", "Unfortunately, messages from [192.0.2.1] weren't sent (S3150)."),
-    ("outlook-block", "block", 550, None, "SC-001 Mail rejected by Outlook.com"),
-    ("outlook-block", "block", 550, None, "DY-002 dynamic address"),
-    ("outlook-block", "block", 550, "5.7.515", "Access denied, sending domain does not meet the required level."),
-    ("outlook-block", "block", 550, "5.7.606", "Access denied, banned sending IP"),
-    ("outlook-block", "block", 550, "5.7.705", "Tenant has exceeded its threshold"),
-    ("outlook-unavailable", "hard", 550, "5.5.0", "Requested action not taken: mailbox unavailable"),
-    ("microsoft-365-unknown", "hard", 550, "5.4.1", "Recipient address rejected: Access denied. [X.prod.outlook.com]"),
-    ("icloud-block", "block", 554, "5.7.1", "[CS01] Message rejected due to local policy."),
-    ("greylisted", "transient", 451, "4.7.1", "Greylisting in action, please come back later"),
-    ("greylisted", "transient", 450, "4.2.0", "Recipient address rejected: Greylisted, see http://postgrey.example"),
-    ("greylisted", "transient", 451, None, "You have been graylisted"),
-    ("sending-quota", "throttle", 454, None, "Throttling failure: Daily message quota exceeded."),
-    ("sending-quota", "throttle", 454, None, "Throttling failure: Maximum sending rate exceeded."),
-    ("quota", "soft", 452, "4.2.2", "The recipient's inbox is out of storage space."),
-    ("quota", "soft", 552, "5.2.2", "The account is over its limit"),
-    ("quota", "soft", 552, None, "Mailbox is full"),
-    ("quota", "soft", 550, "5.7.1", "user is over quota"),
-    ("too-large", "content", 552, "5.3.4", "Message size exceeds fixed limit"),
-    ("too-large", "content", 552, "5.2.3", "no"),
-    ("too-large", "content", 554, None, "message is too large for this server"),
-    ("policy", "block", 554, "5.7.1", "Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org"),
-    ("policy", "block", 550, None, "This message was classified as SPAM and may not be delivered"),
-    ("policy", "block", 550, "5.7.1", "Relaying denied"),
-    ("policy", "block", 550, None, "SPF check failed"),
-    ("policy", "block", 550, "5.7.0", "Message rejected for policy reasons"),
-    ("policy", "block", 450, "4.7.1", "Client host rejected: cannot find your reverse hostname"),
-    ("no-such-user", "hard", 550, None, "No such user here"),
-    (
-        "no-such-user",
-        "hard",
-        550,
-        "5.1.1",
-        "<a@b.example>: Recipient address rejected: User unknown in virtual mailbox table",
-    ),
-    ("no-such-user", "hard", 554, None, "The email account that you tried to reach does not exist"),
-    ("no-such-user", "hard", 550, None, "mailbox not found"),
-    ("no-such-domain", "hard", 550, None, "Unrouteable domain"),
-    ("no-such-domain", "hard", 550, None, "Host unknown"),
-    ("permanent-address", "hard", 550, "5.1.1", "no"),
-    ("permanent-address", "hard", 550, "5.1.0", "no"),
-    ("permanent-address", "hard", 550, "5.1.10", "no"),
-    ("permanent-address", "hard", 550, "5.2.1", "no"),
-    ("permanent-address", "hard", 550, "5.4.4", "no"),
-    ("permanent-address", "hard", 550, "5.7.17", "no"),
-    ("no-mail-here", "hard", 521, None, "go away"),
-    ("no-mail-here", "hard", 556, None, "go away"),
-    ("our-sender", "sender", 550, "5.1.8", "<x@y.example>: Sender address rejected: Domain not found"),
-    ("our-sender", "sender", 451, "4.1.8", "Sender address cannot be verified"),
-    ("our-sender", "sender", 553, "5.1.7", "no"),
-    ("too-many-recipients", "transient", 452, "4.5.3", "Too many recipients"),
-    ("throttled-service", "throttle", 421, None, "Closing transmission channel"),
-    ("throttled-service", "throttle", 421, "4.3.2", "Service shutting down"),
-    ("throttled-policy", "throttle", 451, "4.7.1", "Please slow down"),
-    ("temporary", "transient", 451, "4.3.0", "Temporary lookup failure"),
-    ("temporary", "transient", 452, "4.3.1", "Insufficient system storage"),
-    ("undetermined", "undetermined", 550, None, "No"),
-    ("undetermined", "undetermined", 550, "5.7.1", "Refused"),
-    ("undetermined", "undetermined", 554, "5.0.0", "Transaction failed"),
-]
+LINES = [(rule, kind, reply) for rule, (kind, replies) in REPLIES.items() for reply in replies]
+ESP_LINES = [(rule, kind, text) for rule, (kind, texts) in ESP_TEXTS.items() for text in texts]
+VIP = Rule("vip", Kind.HARD, "Ours.", codes="5*", phrases=("very important",))
 
 
-@pytest.mark.parametrize(("rule", "kind", "code", "enhanced", "words"), TABLE)
-def test_a_reply_meets_its_rule(rule: str, kind: str, code: int, enhanced: str | None, words: str) -> None:
-    assert classify(code, enhanced, words) == (Kind(kind), rule)
+@pytest.mark.parametrize(("rule", "kind", "reply"), LINES)
+def test_a_reply_meets_its_rule(rule: str, kind: str, reply: str) -> None:
+    read = read_reply(reply)
+    assert read is not None
+    assert classify(read.code, read.enhanced, read.words) == (Kind(kind), rule)
 
 
-def test_every_rule_has_a_reply_in_the_table() -> None:
-    assert {rule.name for rule in RULES} == {line[0] for line in TABLE}
+@pytest.mark.parametrize(("rule", "kind", "text"), ESP_LINES)
+def test_what_an_esp_says_meets_its_rule(rule: str, kind: str, text: str) -> None:
+    verdict = BUILT_IN.classify_text(text)
+    assert (verdict.kind, verdict.rule) == (Kind(kind), rule)
+
+
+def test_every_rule_has_a_reply() -> None:
+    assert {rule.name for rule in RULES} == set(REPLIES)
+    assert {rule.name for rule in ESP_RULES} == set(ESP_TEXTS)
 
 
 def test_every_rule_has_its_own_name_and_a_reason_for_people() -> None:
-    names = [rule.name for rule in RULES]
+    names = [rule.name for rule in (*RULES, *ESP_RULES)]
     assert len(set(names)) == len(names)
     assert all(reason_for(name).endswith(".") for name in names)
+
+
+def test_what_our_operators_must_see_raises_an_alert() -> None:
+    loud = {rule.name for rule in RULES if rule.alert}
+    assert {"our-authentication", "outlook-network-block", "yahoo-deferred-for-good", "our-sender", "spam"} <= loud
+    assert not any(rule.alert for rule in RULES if rule.kind in (Kind.HARD, Kind.SOFT, Kind.TRANSIENT, Kind.CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("reply", "seconds"),
+    [
+        ("421 4.7.28 unusual rate", 600),
+        ("421 4.7.0 [TS03] All messages will be permanently deferred", 4 * 3600),
+        ("421 Too many spams from your IP (192.0.2.1)", 600),
+        ("450 4.2.1 receiving mail too quickly", 0),
+    ],
+)
+def test_a_receiver_that_says_stop_is_left_alone(reply: str, seconds: int) -> None:
+    read = read_reply(reply)
+    assert read is not None
+    assert BUILT_IN.classify(read.code, read.enhanced, read.words).pause_seconds >= seconds
 
 
 @pytest.mark.parametrize(
@@ -126,10 +74,22 @@ def test_every_rule_has_its_own_name_and_a_reason_for_people() -> None:
         (550, "5.7.1", "Sender address does not exist"),
         (552, "5.2.2", "no such storage, user unknown, quota exceeded"),
         (550, "5.7.26", "User unknown, and your mail is unauthenticated"),
+        (550, None, "Domain of sender address a@b.example does not exist"),
+        (550, None, "Your account has been disabled"),
+        (550, "5.1.0", "- Unknown address error 550-'relaying denied'"),
+        (550, None, "Verification failed for <a@b.example>: return path does not exist"),
+        (550, None, "Mailbox temporarily disabled"),
     ],
 )
-def test_no_address_is_suppressed_on_one_digit_or_for_our_own_fault(code: int, enhanced: str, words: str) -> None:
+def test_no_address_is_suppressed_on_one_digit_or_for_our_own_fault(
+    code: int, enhanced: str | None, words: str
+) -> None:
     assert classify(code, enhanced, words)[0] is not Kind.HARD
+
+
+def test_an_answer_to_mail_is_never_about_the_recipient() -> None:
+    assert BUILT_IN.classify(550, "5.1.1", "no such user").kind is Kind.HARD
+    assert BUILT_IN.classify(550, "5.1.1", "no such user", about_recipient=False).kind is not Kind.HARD
 
 
 @given(
@@ -150,5 +110,61 @@ def test_what_is_not_a_refusal_is_refused(code: int) -> None:
         classify(code, None, "OK")
 
 
-def test_a_long_reply_is_classified_in_a_moment() -> None:
-    assert classify(550, None, "a user " * 20_000)[0] is Kind.UNDETERMINED
+# --- an operator's rules
+
+
+def test_an_operators_rule_comes_before_the_table_in_its_order() -> None:
+    first = Rule("first", Kind.CONTENT, "First.", enhanced="5.1.*")
+    ours = Classifier(own=(first, VIP), stamp="2")
+    assert ours.classify(550, "5.1.1", "very important: no such user").rule == "first"
+    assert ours.classify(550, "5.7.1", "very important").rule == "vip"
+    assert ours.classify(550, "5.2.2", "full").rule == "quota"
+    assert ours.classify_text("a very important text").rule == "vip"
+    assert ours.verdict_of("vip") is not None
+    assert BUILT_IN.verdict_of("vip") is None
+
+
+def test_a_rule_holds_for_its_group_and_provider_only() -> None:
+    gmail = Rule("for-gmail", Kind.THROTTLE, "Gmail.", codes="550", group="gmail")
+    seventh = Rule("for-seven", Kind.BLOCK, "Seven.", codes="550", provider_id=7)
+    ours = Classifier(own=(gmail, seventh))
+    assert ours.classify(550, None, "No", group="gmail").rule == "for-gmail"
+    assert ours.classify(550, None, "No", group="yahoo").rule == "undetermined"
+    assert ours.for_provider(7).classify(550, None, "No").rule == "for-seven"
+    assert ours.for_provider(8).classify(550, None, "No").rule == "undetermined"
+    assert ours.classify(550, None, "No").rule == "undetermined"
+
+
+def test_unless_forbids_a_rule() -> None:
+    ours = Classifier(own=(Rule("r", Kind.SOFT, "R.", phrases=("over there",), unless=("not really",)),))
+    assert ours.classify(550, None, "over there").rule == "r"
+    assert ours.classify(550, None, "over there, not really").rule == "undetermined"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"codes": "250"}, BadPattern),
+        ({"codes": "5.1.1"}, BadPattern),
+        ({"codes": "(5+)+$"}, BadPattern),
+        ({"enhanced": "550"}, BadPattern),
+        ({"enhanced": "5.7.30-20"}, BadPattern),
+        ({"phrases": ("*",)}, BadPhrase),
+        ({"phrases": ("a",)}, BadPhrase),
+        ({"phrases": ("x" * 400,)}, BadPhrase),
+        ({"phrases": ("a*b*c*d",)}, BadPhrase),
+        ({"phrases": ("no such | user",)}, BadPhrase),
+        ({"phrases": ("one * two * three * four * five",)}, BadPhrase),
+        ({"phrases": (" ".join(["word"] * 20),)}, BadPhrase),
+        ({"unless": ("",)}, BadPhrase),
+    ],
+)
+def test_a_bad_pattern_is_named(changes: dict[str, object], error: type[ValueError]) -> None:
+    fields: dict[str, object] = {"name": "r", "kind": Kind.SOFT, "reason": "R.", **changes}
+    with pytest.raises(error):
+        Classifier(own=(Rule(**fields),))  # type: ignore[arg-type]  # the fields of Rule, one of them wrong
+
+
+def test_a_table_without_an_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="ends with rules"):
+        Classifier(rules=(VIP,))

@@ -68,6 +68,8 @@ def test_a_stall_after_the_dot_is_unknown_and_its_companion_goes_another_way(
 
 REFUSALS = [
     ("MAIL", "550 5.7.1 [BL21] not you", Kind.BLOCK, "yahoo-block"),
+    # the server has not heard of the recipient yet: nothing that it says can be about that address
+    ("MAIL", "550 5.1.1 No such user", Kind.UNDETERMINED, "undetermined"),
     ("RCPT", "550 5.1.1 No such user", Kind.HARD, "no-such-user"),
     ("RCPT", "452 4.2.2 mailbox full", Kind.SOFT, "quota"),
     ("RCPT", "450 4.2.0 Greylisted", Kind.TRANSIENT, "greylisted"),

@@ -1,0 +1,65 @@
+"""Replies as people paste them."""
+
+from __future__ import annotations
+
+import pytest
+
+from delivery.engine.reply_text import read_reply
+
+
+@pytest.mark.parametrize(
+    ("pasted", "code", "enhanced", "words"),
+    [
+        ("550 5.1.1 User unknown", 550, "5.1.1", "User unknown"),
+        ("550 No", 550, None, "No"),
+        ("550", 550, None, ""),
+        ("421-4.7.0 Try again\n421 4.7.0 later", 421, "4.7.0", "Try again later"),
+        (
+            "host mx.example[192.0.2.1] said: 550-5.1.1 The email account 550-5.1.1 does not 550 5.1.1 exist"
+            " (in reply to RCPT TO command)",
+            550,
+            "5.1.1",
+            "The email account does not exist",
+        ),
+        ("smtp; 550 5.1.1 <a@b.example>... User Unknown", 550, "5.1.1", "<a@b.example>... User Unknown"),
+        ("<<< 552 Mailbox full", 552, None, "Mailbox full"),
+        ("Remote host said: 450 4.2.2 <a@b.example>... Mailbox Full", 450, "4.2.2", "<a@b.example>... Mailbox Full"),
+        ("550 sorry, no mailbox here by that name. (#5.1.1)", 550, "5.1.1", "sorry, no mailbox here by that name. ("),
+        ("550 #5.1.0 Address rejected.", 550, "5.1.0", "Address rejected"),
+        (
+            "Nov 1 10:00:00 mx postfix/smtp[4500]: 4Abc: to=<a@b.example>, relay=mx.b.example[192.0.2.1]:25, delay=550,"
+            " dsn=5.7.1, status=bounced (host mx.b.example[192.0.2.1] said: 554 5.7.1 blocked (in reply to RCPT TO))",
+            554,
+            "5.7.1",
+            "blocked",
+        ),
+        ("SMTP error from remote mail server after end of data:\n host mx [192.0.2.1]: 550 spam", 550, None, "spam"),
+        ("5.1.1 unknown", 550, "5.1.1", "unknown"),
+        ("4.4.1 (Persistent transient failure)", 450, "4.4.1", "(Persistent transient failure"),
+    ],
+)
+def test_a_pasted_reply_is_found(pasted: str, code: int, enhanced: str | None, words: str) -> None:
+    read = read_reply(pasted)
+    assert read is not None
+    assert (read.code, read.enhanced, read.words) == (code, enhanced, words)
+
+
+@pytest.mark.parametrize("pasted", ["", "hello", "250 2.0.0 OK", "the year 2450", "192.0.2.1", "354 go on", "SIZE=550"])
+def test_what_is_no_refusal_is_not_found(pasted: str) -> None:
+    assert read_reply(pasted) is None
+
+
+@pytest.mark.parametrize(
+    ("pasted", "about_recipient"),
+    [
+        ("host mx said: 550 no such user (in reply to RCPT TO command)", True),
+        ("host mx said: 550 no such user (in reply to MAIL\n    FROM command)", False),
+        ("SMTP error from remote mail server after MAIL FROM:<a@b.example>: host mx: 550 unknown", False),
+        ("SMTP error from remote mail server after initial connection: 554 no", False),
+        ("550 no such user", True),
+    ],
+)
+def test_an_answer_to_mail_is_told_apart(pasted: str, about_recipient: bool) -> None:
+    read = read_reply(pasted)
+    assert read is not None
+    assert read.about_recipient is about_recipient
