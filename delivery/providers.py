@@ -58,10 +58,16 @@ def add_provider(
     provider.credentials = {key: value for key, value in secrets.items() if value}
     provider.full_clean()
     provider.save()
+    join_pools(provider, weight=weight, pools=pools)
+    return provider
+
+
+@transaction.atomic
+def join_pools(provider: Provider, *, weight: int = 1, pools: Sequence[str] = ()) -> None:
+    """Put a provider into the pools of these names, by default those of both streams. Raises Pool.DoesNotExist."""
     chosen = [Pool.objects.get(name=pool) for pool in pools] or [default_pool(stream) for stream in Pool.Stream.values]
     for pool in chosen:
         PoolMember.objects.update_or_create(pool=pool, provider=provider, defaults={"weight": weight})
-    return provider
 
 
 def check_connection(provider_id: int) -> ProbeReport:

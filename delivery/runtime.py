@@ -25,6 +25,8 @@ from delivery.database import AsyncConnection, connect
 from delivery.domains import DomainBook
 from delivery.engine.outcome import Outcome
 from delivery.engine.smtp import SmtpPool
+from delivery.esp.account import account_of
+from delivery.esp.channel import EspChannel
 from delivery.letters import Channel
 from delivery.models import Provider
 from delivery.providers import endpoint_of
@@ -152,7 +154,9 @@ class Runtime:
 
 
 def open_channel(provider: Provider) -> Channel:
-    """A new channel to a provider. Raises crypto.SecretUnreadable."""
+    """A new channel to a provider. Raises crypto.SecretUnreadable, ValueError for an account that lacks a setting."""
+    if provider.kind != Provider.Kind.SMTP:
+        return EspChannel(account_of(provider))
     return SmtpChannel(SmtpPool(endpoint_of(provider), max_connections=provider.max_connections))
 
 

@@ -79,7 +79,12 @@ class Mailbox:
 
 def clean(value: str) -> str:
     """`value` on one line: runs of control characters and line breaks become one space."""
-    return _CONTROLS.sub(" ", value).strip() if not _is_plain(value) else value.strip()
+    return flat(value).strip()
+
+
+def flat(value: str) -> str:
+    """As `clean`, white space at its ends kept: a value that stands between other text."""
+    return value if _is_plain(value) else _CONTROLS.sub(" ", value)
 
 
 def unstructured(name: str, value: str) -> bytes:

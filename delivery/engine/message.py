@@ -97,6 +97,9 @@ class MessageTemplate:
         signer: signs every message that is rendered.
         Raises HeaderInvalid.
         """
+        # as they came: an ESP's API takes parts, not a message
+        self.subject_parts, self.html_parts, self.text_parts = subject_parts, html_parts, text_parts
+        self.sender, self.static_headers, self.attachments = sender, static_headers, attachments
         self._subject = _subject(subject_parts)
         self._top = b"".join(
             [
