@@ -21,6 +21,7 @@ from delivery import directory
 from delivery.alarms import Alarms
 from delivery.circuit import Breaker
 from delivery.content import Prepared, prepare
+from delivery.crypto import SecretUnreadable
 from delivery.database import AsyncConnection, connect
 from delivery.domains import DomainBook
 from delivery.engine.outcome import Outcome
@@ -31,6 +32,7 @@ from delivery.letters import Channel
 from delivery.models import Provider
 from delivery.providers import endpoint_of
 from delivery.selection import Turns
+from delivery.shut_channel import ShutChannel
 from delivery.smtp_channel import SmtpChannel
 from delivery.throttle import Throttle
 from delivery.usage_book import UsageBook
@@ -154,10 +156,14 @@ class Runtime:
 
 
 def open_channel(provider: Provider) -> Channel:
-    """A new channel to a provider. Raises crypto.SecretUnreadable, ValueError for an account that lacks a setting."""
-    if provider.kind != Provider.Kind.SMTP:
-        return EspChannel(account_of(provider))
-    return SmtpChannel(SmtpPool(endpoint_of(provider), max_connections=provider.max_connections))
+    """A new channel to a provider. Where its settings cannot be used the channel attempts nothing and says why."""
+    try:
+        if provider.kind != Provider.Kind.SMTP:
+            return EspChannel(account_of(provider))
+        return SmtpChannel(SmtpPool(endpoint_of(provider), max_connections=provider.max_connections))
+    except (SecretUnreadable, ValueError) as error:
+        logger.error("provider %s cannot be used: %s", provider.name, error)
+        return ShutChannel(str(error))
 
 
 _runtime: Runtime | None = None

@@ -16,8 +16,8 @@ from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.window import too_late
 from delivery.esp import outcomes
 from delivery.esp.account import EspAccount
-from delivery.esp.rendering import MergeText
 from delivery.esp.planner import Planner, Request
+from delivery.esp.rendering import MergeText
 from delivery.esp.ways import open_way
 from delivery.letters import Letter
 

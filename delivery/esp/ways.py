@@ -22,8 +22,8 @@ from delivery.engine.outcome import Outcome
 from delivery.esp import answers, outcomes, wire
 from delivery.esp.account import EspAccount
 from delivery.esp.backends import open_backend
-from delivery.esp.rendering import MergeText, merged_message, render, whole_message
 from delivery.esp.planner import Piece, Request
+from delivery.esp.rendering import MergeText, merged_message, render, whole_message
 
 
 class Way(Protocol):

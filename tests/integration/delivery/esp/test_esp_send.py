@@ -112,6 +112,19 @@ def test_a_wrong_key_costs_nobody_his_message(make_campaign: MakeCampaign, serve
     assert set(Email.objects.values_list("tries", flat=True)) <= {0}
 
 
+@pytest.mark.parametrize("broken", [{"options": {"api_url": ""}}, {"sealed_credentials": "broken"}])
+def test_settings_that_cannot_be_used_cost_nobody_his_message(
+    make_campaign: MakeCampaign, server: EspServer, broken: dict[str, Any]
+) -> None:
+    campaign = make_campaign("mailgun", leads=4)
+    Provider.objects.update(**broken)
+
+    found = send_all(campaign)
+
+    assert (found.sent, found.unknown, found.failed) == (0, 0, 0)
+    assert not server.asked
+
+
 def test_what_a_throttled_esp_did_not_take_leaves_by_another_provider(
     make_campaign: MakeCampaign, make_provider: Callable[..., Provider], server: EspServer
 ) -> None:

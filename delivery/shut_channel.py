@@ -1,0 +1,25 @@
+"""The way out that leads nowhere: a provider that cannot be used as it is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from delivery.engine.outcome import Kind, Outcome
+from delivery.letters import Letter
+
+
+class ShutChannel:
+    """Attempts nothing and says why; see `delivery.letters.Channel`."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    @property
+    def latency_seconds(self) -> float:
+        return 0.0
+
+    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
+        return [Outcome(Kind.NOT_ATTEMPTED, reply=self._reason)] * len(letters)
+
+    async def close(self) -> None:
+        """Nothing is open."""
