@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import get_default_timezone_name
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -18,14 +19,28 @@ from campaigns.admin import campaign_views, registry
 from campaigns.admin.base import guarded
 from campaigns.admin.campaign_actions import CampaignActions
 from campaigns.admin.campaign_form import CampaignForm
+from campaigns.admin.pace import duration_message
 from campaigns.admin.progress import STATE_VARIANTS, percent_of, progress_of
 from campaigns.models import Campaign
+from campaigns.services.pace import Pace
 from campaigns.services.preflight import preflight
 
 DRAFT_FIELDSETS = (
     ("Campaign", {"fields": ("name", ("segment", "mailing_list"), "priority")}),
     ("Sender", {"fields": (("from_name", "from_email"), "reply_to")}),
     ("Content", {"fields": ("template", "subject", "preheader", "body_format", "body")}),
+    (
+        "Pace and hours",
+        {
+            "fields": (
+                "max_per_hour",
+                ("send_from", "send_until"),
+                "send_weekdays",
+                "by_local_time",
+                "ignores_frequency_cap",
+            )
+        },
+    ),
     ("Plain text", {"classes": ("collapse",), "fields": ("text",)}),
 )
 # raw markup is for those who may change it; everybody else has the preview
@@ -33,6 +48,7 @@ FROZEN_FIELDSETS = (
     ("Campaign", {"fields": ("name", "audience_link", "priority", "scheduled_at", "launched_at", "finished_at")}),
     ("Sender", {"fields": ("from_name", "from_email", "reply_to")}),
     ("Content", {"fields": ("subject", "preheader")}),
+    ("Pace and hours", {"fields": ("pace_words", "ignores_frequency_cap")}),
 )
 
 
@@ -82,7 +98,7 @@ class CampaignAdmin(CampaignActions):
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
         if obj is None or self.has_change_permission(request, obj):
             return ()
-        return ("audience_link", "scheduled_at", "launched_at", "finished_at")
+        return ("audience_link", "scheduled_at", "launched_at", "finished_at", "pace_words")
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: CampaignForm, change: bool) -> None:
         if not change:
@@ -91,6 +107,8 @@ class CampaignAdmin(CampaignActions):
         for problem in form.content_problems:
             if not problem.is_error:
                 self.message_user(request, str(problem), level="WARNING")
+        if words := duration_message(obj):
+            self.message_user(request, words, level="INFO")
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -149,6 +167,12 @@ class CampaignAdmin(CampaignActions):
     @display(description="Clicked")
     def clicked_rate(self, campaign: Campaign) -> str:
         return f"{percent_of(campaign.clicked, campaign.sent)} %" if campaign.sent else "-"
+
+    @display(description="Pace and hours")
+    def pace_words(self, campaign: Campaign) -> str:
+        words = str(Pace.of(campaign))
+        where = "in the time zone of each lead" if campaign.by_local_time else get_default_timezone_name()
+        return f"{words[:1].upper()}{words[1:]} ({where})"
 
     @display(description="Audience")
     def audience_link(self, campaign: Campaign) -> str:

@@ -1,4 +1,4 @@
-"""Launch, schedule, pause, resume, cancel and duplicate: each asks in a dialog and is done by its POST."""
+"""Launch, schedule, pause, resume, change pace, cancel, duplicate: each asks in a dialog and is done by its POST."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from unfold.forms import BaseDialogForm
 
 from campaigns.admin.base import find, finish
 from campaigns.admin.campaign_dialogs import LaunchForm, ScheduleForm
+from campaigns.admin.pace import ChangePaceForm
 from campaigns.models import Campaign
-from campaigns.services import states
+from campaigns.services import pace, states
 from campaigns.services.errors import CampaignInvalid
 
 State = Campaign.State
@@ -27,15 +28,16 @@ OFFERED: dict[str, tuple[str, ...]] = {
     State.DRAFT: ("launch", "schedule", "duplicate"),
     State.SCHEDULED: ("unschedule", "cancel", "duplicate"),
     State.LAUNCHING: ("cancel", "duplicate"),
-    State.SENDING: ("pause", "cancel", "duplicate"),
-    State.PAUSED: ("resume", "cancel", "duplicate"),
+    State.SENDING: ("pause", "change_pace", "cancel", "duplicate"),
+    State.PAUSED: ("resume", "change_pace", "cancel", "duplicate"),
     State.SENT: ("duplicate",),
     State.CANCELLED: ("duplicate",),
 }
 # what a copy does not take over: identity, state, times and numbers
 COPIED_FIELDS = (
     "subject", "preheader", "from_name", "from_email", "reply_to", "template", "body_format", "body", "text", "segment",
-    "mailing_list", "priority",
+    "mailing_list", "priority", "max_per_hour", "send_from", "send_until", "send_weekdays", "by_local_time",
+    "ignores_frequency_cap",
 )  # fmt: skip
 
 
@@ -53,7 +55,7 @@ def duplicate_campaign(campaign: Campaign, by: Any) -> Campaign:
 class CampaignActions(ModelAdmin):
     """Mixed into the campaign's admin."""
 
-    actions_detail = ("launch", "schedule", "unschedule", "pause", "resume", "cancel", "duplicate")
+    actions_detail = ("launch", "schedule", "unschedule", "pause", "resume", "change_pace", "cancel", "duplicate")
 
     # named for unfold, whose system check asks the database for permissions of the form "app.codename"
     def has_launch_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
@@ -158,6 +160,22 @@ class CampaignActions(ModelAdmin):
     )
     def resume(self, request: HttpRequest, _form: BaseDialogForm, object_id: str) -> HttpResponse:
         return self.change_state(request, object_id, states.resume_campaign, "The campaign goes on.")
+
+    @action(
+        description="Change pace",
+        icon="speed",
+        permissions=["launch"],
+        dialog={
+            "title": "Change pace and hours",
+            "description": "Takes effect within seconds. E-mails that are being handed over are finished.",
+            "form_class": ChangePaceForm,
+            "form_submit_text": "Change",
+        },
+    )
+    def change_pace(self, request: HttpRequest, form: ChangePaceForm, object_id: str) -> HttpResponse:
+        new = form.pace()
+        words = f"The pace is now: {new}."
+        return self.change_state(request, object_id, pace.change_pace, words, pace=new, before=form.before)
 
     @action(
         description="Cancel",

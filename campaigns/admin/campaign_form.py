@@ -10,9 +10,11 @@ from django.urls import reverse
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from campaigns.admin.fields import CodeTextarea
+from campaigns.admin.pace import PaceForm
 from campaigns.content import ContentSource, Problem, check_content
 from campaigns.models import Campaign, Template
 from campaigns.services.headers import check_headers
+from campaigns.services.pace import Pace
 from campaigns.services.preview import known_attributes
 
 COPIED = ("subject", "preheader", "body_format", "body", "text")
@@ -72,7 +74,7 @@ class WrittenForm(forms.ModelForm):
             place_problems(self, self.content_problems)
 
 
-class CampaignForm(WrittenForm):
+class CampaignForm(PaceForm, WrittenForm):
     """A draft. A chosen template fills what was left empty; on the page its content is copied at once."""
 
     class Meta:
@@ -87,6 +89,9 @@ class CampaignForm(WrittenForm):
             "segment",
             "mailing_list",
             "priority",
+            *Pace().fields(),
+            "by_local_time",
+            "ignores_frequency_cap",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,6 +119,7 @@ class CampaignForm(WrittenForm):
             self.add_error("mailing_list", "Choose a segment or a list, not both.")
         if not self.errors:
             self.check_written()
+        self.check_typed_pace()
         return values
 
     def _post_clean(self) -> None:

@@ -12,6 +12,7 @@ from campaigns.models import Campaign, MailingList, Segment
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.feeds import BadLine, FeedInvalid, FeedResult, load_feed
 from campaigns.services.headers import Sender, SenderInvalid, parse_sender
+from campaigns.services.pace import Pace
 from campaigns.services.preflight import written_problems
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 SEGMENT_NAME_TRIES = 50
+AT_ONCE = Pace()
 
 
 def create_campaign(
@@ -42,19 +44,24 @@ def create_campaign(
     priority: int = 5,
     segment: Segment | Mapping[str, Any] | None = None,
     mailing_list: MailingList | None = None,
+    pace: Pace = AT_ONCE,
+    by_local_time: bool = False,
+    ignores_frequency_cap: bool = False,
     created_by: Any = None,
 ) -> Campaign:
     """A new draft, saved.
 
     sender: parsed, or in "Name <a@b>". segment: a saved one, or a JSON condition, which becomes a segment with a name
-    of the campaign's. Raises CampaignInvalid with every error, content and audience included; nothing is saved then.
+    of the campaign's. pace: speed and hours; by_local_time: the hours are those of each lead.
+    Raises CampaignInvalid with every error, content and audience included; nothing is saved then.
     """
     who, problems = _sender(sender)
     campaign = Campaign(
         name=name.strip(), subject=subject, from_name=who.name, from_email=who.email, reply_to=reply_to, body=body,
         body_format=body_format, preheader=preheader, text=text, priority=priority, mailing_list=mailing_list,
         segment=segment if isinstance(segment, Segment) or segment is None else Segment(condition=segment),
-        created_by=created_by,
+        created_by=created_by, by_local_time=by_local_time, ignores_frequency_cap=ignores_frequency_cap,
+        **pace.fields(),
     )  # fmt: skip
     # the parser has said already what is wrong with the sender
     found = [one for one in written_problems(campaign) if not (problems and one.code == "from-address")]

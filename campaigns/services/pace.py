@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -49,9 +50,9 @@ class Pace:
         return {**asdict(self), "send_weekdays": list(self.send_weekdays)}
 
     @property
-    def is_restricted_in_time(self) -> bool:
-        """True where there are hours or days outside of which nothing is sent."""
-        return bool(self.send_from or self.send_until or self.send_weekdays)
+    def stamp(self) -> str:
+        """The same text for the same pace: what a form was shown, to be compared when it comes back."""
+        return json.dumps(self.fields(), default=str)
 
     def __str__(self) -> str:
         speed = f"at most {self.max_per_hour:,} an hour" if self.max_per_hour else "as fast as possible"
@@ -97,3 +98,13 @@ def _conflict(campaign: Campaign) -> StateConflict:
         state = campaign.get_state_display().lower()
         return StateConflict(f"The campaign “{campaign.name}” is {state}; its pace cannot be changed any more.")
     return StateConflict(f"Somebody else has just changed the pace: it is {Pace.of(campaign)} now. Look at it again.")
+
+
+def duration_words(duration: dt.timedelta) -> str:
+    """A time as people plan with it: "40 minutes", "3 hours", "5 days"."""
+    minutes = duration.total_seconds() / 60
+    for unit, size, most in (("minute", 1, 90), ("hour", 60, 48 * 60)):
+        if minutes <= most:
+            number = max(1, round(minutes / size))
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"{round(minutes / 60 / 24)} days"

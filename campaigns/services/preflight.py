@@ -12,6 +12,7 @@ from campaigns.segments import CountTimedOut
 from campaigns.services.audience import audience_is_empty
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.headers import UNSTORABLE, check_headers
+from campaigns.services.pace import Pace, check_pace
 from campaigns.services.preview import known_attributes, source_of
 
 Check = Callable[[Campaign], Iterable[Problem]]
@@ -34,8 +35,9 @@ def preflight(campaign: Campaign) -> list[Problem]:
 
 
 def written_problems(campaign: Campaign) -> list[Problem]:
-    """The part of preflight that needs no saved campaign: headers, content, audience. Errors first."""
-    return errors_first([*check_headers(campaign), *_check_content(campaign), *_check_audience(campaign)])
+    """The part of preflight that needs no saved campaign: headers, pace, content, audience. Errors first."""
+    found = [*check_headers(campaign), *check_pace(Pace.of(campaign)), *_check_content(campaign)]
+    return errors_first([*found, *_check_audience(campaign)])
 
 
 def errors_first(problems: Iterable[Problem]) -> list[Problem]:

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from campaigns.content import Problem
 from campaigns.content.problems import WRITTEN
+from campaigns.management.pace_options import add_pace_arguments, pace_of
 from campaigns.models import Campaign, MailingList
 from campaigns.segments import ValueInvalid
 from campaigns.segments.members import find_list
@@ -48,6 +49,8 @@ class Command(BaseCommand):
             "--priority", type=int, default=5, metavar="N", help="0 to 9; 9 is the most urgent (default: 5)"
         )
 
+        add_pace_arguments(parser)
+
     def handle(self, **options: Any) -> None:
         body_path: Path = options["html"] or options["mjml"]
         body = read_text(body_path, MAX_BODY_BYTES)
@@ -66,6 +69,8 @@ class Command(BaseCommand):
                     text=text,
                     reply_to=options["reply_to"],
                     priority=options["priority"],
+                    pace=pace_of(options),
+                    by_local_time=options["local_time"],
                     segment=condition,
                     mailing_list=list_named(options["list_name"]) if options["list_name"] is not None else None,
                 )
@@ -119,6 +124,7 @@ def places_of(options: dict[str, Any]) -> dict[str, str]:
         "preheader": "--preheader",
         "sender": "--from",
         "audience": str(options["segment"] or "--list"),
+        "delivery": "the pace",
     }
 
 
