@@ -12,11 +12,15 @@ class DeliveryConfig(AppConfig):
         from campaigns.services.preflight import register_check
         from delivery import frequency, opening
         from delivery.erase import scrub_ledger
-        from delivery.panel import decisions_panel
+        from delivery.pace_check import check_duration, check_frequency_cap
+        from delivery.panel import decisions_panel, hours_panel
         from delivery.preflight import check_provider
 
         register_eraser(scrub_ledger)
         register_eraser(frequency.forget)
         register_check(check_provider)
+        register_check(check_duration)
+        register_check(check_frequency_cap)
+        register_panel(hours_panel)
         register_panel(decisions_panel)
         register_pace_listener(opening.reopen)

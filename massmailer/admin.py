@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as BaseGroupAdmin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group, User
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django_celery_beat.admin import ClockedScheduleAdmin as BaseClockedScheduleAdmin
 from django_celery_beat.admin import CrontabScheduleAdmin as BaseCrontabScheduleAdmin
 from django_celery_beat.admin import PeriodicTaskAdmin as BasePeriodicTaskAdmin
 from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from delivery.models import SenderLimit
 
 # those of the packages were registered on import, in the order of INSTALLED_APPS ours comes first
 for model in (User, Group, PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule):
@@ -35,8 +40,29 @@ class UnfoldPeriodicTaskForm(PeriodicTaskForm):
             self.fields["regtask"].widget = UnfoldTaskSelectWidget()
 
 
+class SenderLimitForm(ModelForm):
+    class Meta:
+        model = SenderLimit
+        fields = ("per_hour", "per_day")
+        labels: ClassVar = {"per_hour": "E-mails an hour", "per_day": "E-mails a day"}
+        help_texts: ClassVar = {
+            "per_hour": "What all campaigns of this person send together. No limit when left empty.",
+            "per_day": "The same for a day, which begins at 0:00 UTC.",
+        }
+
+
+class SenderLimitInline(StackedInline):
+    model = SenderLimit
+    form = SenderLimitForm
+    fields = ("per_hour", "per_day")
+    hide_title = True
+    verbose_name = "sending limit"
+    verbose_name_plural = "sending limit"
+
+
 @admin.register(User)
 class UserAdmin(BaseUserAdmin, ModelAdmin):
+    inlines = (SenderLimitInline,)
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

@@ -84,6 +84,7 @@ def delivery_items() -> list[Item]:
         model_item("Providers", "dns", "delivery.provider"),
         model_item("Pools", "hub", "delivery.pool"),
         model_item("Retries", "replay", "delivery.retrypolicy"),
+        model_item("Sending policy", "speed", "delivery.sendingpolicy"),
         page_item("E-mails", "mail", "delivery_emails", "delivery.view_email"),
         page_item("Transactional messages", "receipt_long", "delivery_messages", "delivery.view_message"),
         {

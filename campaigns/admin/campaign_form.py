@@ -106,6 +106,9 @@ class CampaignForm(PaceForm, WrittenForm):
             drawn: Any = self.fields["template"].widget
             widget = getattr(drawn, "widget", drawn)
             widget.attrs["data-copies-template"] = reverse("admin:campaigns_template_content", args=[0])
+        if "ignores_frequency_cap" in self.fields:
+            words = "For notices that everybody must get. They are neither held back by the cap nor counted by it."
+            self.fields["ignores_frequency_cap"].help_text = words
         if "priority" in self.fields:
             self.fields["priority"].widget = UnfoldAdminSelectWidget(choices=priorities())
 

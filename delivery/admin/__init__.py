@@ -6,6 +6,7 @@ from delivery.admin.emails import lead_section
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
 from delivery.admin.retry_policy import RetryPolicyAdmin
+from delivery.admin.sending_policy import SendingPolicyAdmin
 
 registry.register_campaign_button(
     registry.CampaignButton(
@@ -27,4 +28,4 @@ registry.register_campaign_button(
 )
 registry.register_lead_section(lead_section)
 
-__all__ = ["PoolAdmin", "ProviderAdmin", "RetryPolicyAdmin", "UnknownDecisionAdmin"]
+__all__ = ["PoolAdmin", "ProviderAdmin", "RetryPolicyAdmin", "SendingPolicyAdmin", "UnknownDecisionAdmin"]
