@@ -83,6 +83,54 @@ def advance_all(today: dt.date | None = None) -> int:
     return sum(_move(row, volumes, today) for row in rows)
 
 
+def start(*, provider_id: int, mailbox_group: str, ramp: Sequence[int], by: str) -> WarmUp:
+    """Begin a plan today. Raises django.db.IntegrityError where the provider has one for this group already."""
+    with transaction.atomic():
+        row = WarmUp.objects.create(
+            provider_id=provider_id, mailbox_group=mailbox_group, ramp=list(ramp), stage_day=today_utc()
+        )
+        _note(row, f"begins at {ramp[0]:,} a day. By {by}.")
+    return row
+
+
+def freeze(row: WarmUp, *, reason: str, by: str) -> bool:
+    """Keep a running plan at its ceiling until somebody resumes it; False where it was not running."""
+    words = reason.strip() or "by hand"
+    return _change(row, f"frozen, {words}. By {by}.", from_=State.RUNNING, state=State.FROZEN, frozen_reason=words)
+
+
+def resume(row: WarmUp, *, by: str) -> bool:
+    """Let a frozen plan rise again, from tomorrow on; False where it was not frozen."""
+    return _change(row, f"resumed. By {by}.", from_=State.FROZEN, state=State.RUNNING, frozen_reason="")
+
+
+def restart(row: WarmUp, *, by: str) -> bool:
+    """Begin anew at the first stage, today, whatever the plan's state."""
+    first = {"stage": 0, "stage_day": today_utc(), "frozen_reason": "", "last_sent_on": None}
+    return _change(row, f"begun anew. By {by}.", from_=None, state=State.RUNNING, **first)
+
+
+def end(row: WarmUp, *, by: str) -> None:
+    """Remove a plan: no ceiling any more."""
+    with transaction.atomic():
+        _note(row, f"removed. By {by}.")
+        row.delete()
+
+
+def _change(row: WarmUp, words: str, *, from_: str | None, **changes: Any) -> bool:
+    rows = WarmUp.objects.filter(pk=row.pk)
+    with transaction.atomic():
+        if not (rows.filter(state=from_) if from_ else rows).update(**changes):
+            return False
+        _note(row, words)
+    return True
+
+
+def _note(row: WarmUp, words: str) -> None:
+    text = f"Warm-up for {row.mailbox_group or 'all mailboxes'}: {words}"
+    provider_events.note(row.provider_id, ProviderEvent.Kind.CHANGED, text, mailbox_group=row.mailbox_group)
+
+
 def used_today(rows: Iterable[WarmUp], today: dt.date | None = None) -> dict[int, int]:
     """E-mails handed over today under each plan, by the plan's id."""
     today = today or today_utc()
@@ -127,9 +175,8 @@ def _move(row: WarmUp, volumes: _Volumes, today: dt.date) -> bool:
             return False
         words = _describe(plan, moved)
         if words:
-            text = f"Warm-up for {row.mailbox_group or 'all mailboxes'}: {words}"
-            provider_events.note(row.provider_id, ProviderEvent.Kind.CHANGED, text, mailbox_group=row.mailbox_group)
-            logger.info("provider %s: %s", row.provider_id, text)
+            _note(row, words)
+            logger.info("provider %s, warm-up for %r: %s", row.provider_id, row.mailbox_group, words)
     return True
 
 

@@ -9,18 +9,17 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from campaigns.admin.base import demand, find, finish, guarded
 from delivery import crypto, providers
+from delivery.admin import provider_warm_up
+from delivery.admin.provider_health import ProviderHealth, describe_report
+from delivery.admin.provider_limits import LIMIT_FIELDS, LIMITS, GroupLimitInline, rates_in_words
+from delivery.admin.provider_state import CHANGE, STATE_VARIANTS, ProviderStates
 from delivery.models import Pool, PoolMember, Provider
 
-CHANGE = "delivery.change_provider"
-STATE_VARIANTS = {"active": "success", "paused": "warning"}
 DEFAULT_PORTS = "Usually 587 with STARTTLS, 465 with TLS, 25 with none."
 
 
@@ -35,8 +34,7 @@ class ProviderForm(forms.ModelForm):
     class Meta:
         model = Provider
         fields = (
-            "name", "kind", "host", "port", "security", "username", "password", "local_address", "max_connections",
-            "rate_per_second",
+            "name", "kind", "host", "port", "security", "username", "password", *LIMIT_FIELDS,
         )  # fmt: skip
         help_texts = {"port": DEFAULT_PORTS, "security": "How the connection is encrypted."}
 
@@ -79,23 +77,20 @@ class ProviderForm(forms.ModelForm):
 
 
 @admin.register(Provider)
-class ProviderAdmin(ModelAdmin):
+class ProviderAdmin(ProviderHealth, ProviderStates):
     form = ProviderForm
-    list_display = ("name", "server", "state_badge", "pool_names", "rate")
+    list_display = ("name", "server", "state_badge", "health_shown", "accepted_shown", "pool_names", "rate")
     sortable_by = ("name",)
     search_fields = ("name", "host")
     search_help_text = "Search by name or server"
     actions = None
-    actions_detail = ("pause", "activate")
     change_form_template = "admin/delivery/provider/change_form.html"
     fieldsets = (
         ("Provider", {"fields": ("name", "kind")}),
         ("Server", {"fields": ("host", ("port", "security"), "username", "password")}),
-        ("Limits", {"fields": (("max_connections", "rate_per_second"), "local_address")}),
+        LIMITS,
     )
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("pools")
+    inlines = (GroupLimitInline,)
 
     def get_fieldsets(self, request: HttpRequest, obj: Provider | None = None) -> Any:
         if obj is None or self.has_change_permission(request, obj):
@@ -103,17 +98,9 @@ class ProviderAdmin(ModelAdmin):
         server = ("Server", {"fields": ("host", ("port", "security"), "username")})
         return (self.fieldsets[0], server, self.fieldsets[2])
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        state = Provider.objects.filter(pk=object_id).values_list("state", flat=True).first()
-        offered = "delivery_provider_activate" if state == Provider.State.PAUSED else "delivery_provider_pause"
-        return [one for one in super().get_actions_detail(request, object_id) if one.action_name == offered]
-
-    def has_operate_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
-        return request.user.has_perm(CHANGE)
-
     def get_urls(self) -> list[URLPattern]:
         own = [path("<int:object_id>/test/", guarded(test_view), name="delivery_provider_test")]
-        return own + super().get_urls()
+        return own + provider_warm_up.urls() + super().get_urls()
 
     def save_model(self, request: HttpRequest, obj: Provider, form: ProviderForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -121,43 +108,6 @@ class ProviderAdmin(ModelAdmin):
             for stream in Pool.Stream.values:
                 PoolMember.objects.get_or_create(pool=providers.default_pool(stream), provider=obj)
             self.message_user(request, "The provider stands in the default pools. Test its connection now.")
-
-    @action(
-        description="Pause",
-        icon="pause_circle",
-        permissions=["operate"],
-        variant=ActionVariant.WARNING,
-        dialog={
-            "title": "Pause this provider?",
-            "description": "No more mail leaves through it. Other providers of its pools take over.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Pause",
-        },
-    )
-    def pause(self, request: HttpRequest, _form: BaseDialogForm, object_id: str) -> HttpResponse:
-        return self.move(request, object_id, Provider.State.PAUSED, "The provider is paused.")
-
-    @action(
-        description="Activate",
-        icon="play_circle",
-        permissions=["operate"],
-        variant=ActionVariant.PRIMARY,
-        dialog={
-            "title": "Activate this provider?",
-            "description": "Its pools send through it again.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Activate",
-        },
-    )
-    def activate(self, request: HttpRequest, _form: BaseDialogForm, object_id: str) -> HttpResponse:
-        return self.move(request, object_id, Provider.State.ACTIVE, "The provider is active.")
-
-    def move(self, request: HttpRequest, object_id: str, state: str, words: str) -> HttpResponse:
-        provider = find(Provider, object_id)
-        Provider.objects.filter(pk=provider.pk).update(state=state)
-        self.log_change(request, provider, words)
-        messages.success(request, words)
-        return finish(request, reverse("admin:delivery_provider_change", args=[provider.pk]))
 
     @display(description="Server")
     def server(self, provider: Provider) -> str:
@@ -167,13 +117,9 @@ class ProviderAdmin(ModelAdmin):
     def state_badge(self, provider: Provider) -> tuple[str, str]:
         return provider.state, provider.get_state_display()
 
-    @display(description="Pools")
-    def pool_names(self, provider: Provider) -> str:
-        return ", ".join(pool.name for pool in provider.pools.all()) or "none: it gets no mail"
-
-    @display(description="Limit")
+    @display(description="Limits")
     def rate(self, provider: Provider) -> str:
-        return f"{provider.rate_per_second:g} a second" if provider.rate_per_second else "none"
+        return rates_in_words(provider)
 
 
 @require_POST
@@ -193,19 +139,3 @@ def test_view(request: HttpRequest, object_id: int) -> HttpResponse:
         else:
             messages.error(request, f"{provider.name} does not work yet. {report.error}")
     return finish(request, reverse("admin:delivery_provider_change", args=[provider.pk]))
-
-
-def describe_report(report: Any) -> str:
-    """A ProbeReport that went well, in one sentence a person understands."""
-    offers = [
-        words
-        for offered, words in (
-            (report.tls_version, f"encrypted with {report.tls_version}"),
-            (not report.tls_version, "not encrypted"),
-            (report.authenticated, "logged in"),
-            (report.pipelining, "pipelining"),
-            (report.size_limit, f"messages up to {(report.size_limit or 0) // 1_000_000} MB"),
-        )
-        if offered
-    ]
-    return f"The server answers in {report.connect_seconds * 1000:.0f} ms: {', '.join(offers)}."

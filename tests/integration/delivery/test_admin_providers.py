@@ -34,7 +34,8 @@ def typed(**changes: Any) -> dict[str, Any]:
     fields = {
         "name": "Relay", "kind": "smtp", "host": "smtp.example.com", "port": "587", "security": "starttls",
         "username": "mailer", "password": "s3cret", "local_address": "", "max_connections": "20",
-        "rate_per_second": "",
+        "rate_per_second": "", "rate_per_hour": "", "rate_per_day": "", "group_limits-TOTAL_FORMS": "0",
+        "group_limits-INITIAL_FORMS": "0",
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -137,8 +138,10 @@ def test_a_server_that_answers_is_described(client: Client) -> None:
     with Sink(Options()) as sink:
         page = probe_page(client, host="127.0.0.1", port=sink.port)
 
-    assert "The server answers in" in page
-    assert "not encrypted" in page
+    assert "The server answers:" in page
+    assert "ms for each command" in page
+    assert "The session is not encrypted; no log-in asked for." in page
+    assert "It takes commands in one go (PIPELINING)" in page
 
 
 def test_a_wrong_password_is_told_with_the_servers_reply(client: Client, guarded_sink: Sink) -> None:
@@ -152,7 +155,8 @@ def test_a_wrong_password_is_told_with_the_servers_reply(client: Client, guarded
 def test_the_right_password_logs_in(client: Client, guarded_sink: Sink) -> None:
     page = probe_page(client, host="127.0.0.1", port=guarded_sink.port, username="mailer", password="right")
 
-    assert "logged in" in page
+    assert "not encrypted; logged in (it takes" in page
+    assert "PLAIN" in page
 
 
 def test_an_unreachable_host_is_told_with_its_address(client: Client) -> None:
@@ -175,7 +179,14 @@ def test_a_provider_is_paused_and_activated_by_dialogs(client: Client) -> None:
     client.post(ADD, typed())
     provider = Provider.objects.get()
 
-    for name, state in (("pause", "paused"), ("activate", "active")):
+    moves = (
+        ("drain", "draining"),
+        ("activate", "active"),
+        ("drain", "draining"),
+        ("pause", "paused"),
+        ("activate", "active"),
+    )
+    for name, state in moves:
         address = reverse(f"admin:delivery_provider_{name}", args=[provider.pk])
         assert address in client.get(change(provider)).content.decode()
         client.post(address, {"_form_submitted": "1"})
