@@ -65,7 +65,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """circuit: None while Redis is away. groups, hours: of today (UTC), and of the last SHOWN_HOURS. paces: by group."""
+    """circuit: None while Redis is away. groups: of today (UTC). hours: the last SHOWN_HOURS. paces: by group."""
 
     glance: Glance
     circuit: Circuit | None
@@ -128,17 +128,18 @@ def todays_groups(provider_id: int, day: dt.date) -> list[Numbers]:
 def _sums(provider_ids: Collection[int], day: dt.date) -> list[tuple[int, Numbers]]:
     rows = ProviderUsage.objects.filter(within([day]), provider_id__in=provider_ids)
     summed = rows.values("provider_id", "mailbox_group").annotate(**SUMS)
-    return [
-        (row["provider_id"], Numbers(row["mailbox_group"], {name: row[f"{name}_sum"] for name in COUNTS}))
-        for row in summed
-    ]
+    return [(row["provider_id"], _numbers(row["mailbox_group"], row)) for row in summed]
 
 
 def last_hours(provider_id: int, now: dt.datetime) -> list[Numbers]:
     """Numbers of the last SHOWN_HOURS by hour, the newest first; hours without mail are left out."""
     since = now - dt.timedelta(hours=SHOWN_HOURS)
     rows = ProviderUsage.objects.filter(provider_id=provider_id, hour__gt=since).values("hour").annotate(**SUMS)
-    return [Numbers(row["hour"], {name: row[f"{name}_sum"] for name in COUNTS}) for row in rows.order_by("-hour")]
+    return [_numbers(row["hour"], row) for row in rows.order_by("-hour")]
+
+
+def _numbers(label: Any, row: Mapping[str, Any]) -> Numbers:
+    return Numbers(label, {name: row[f"{name}_sum"] for name in COUNTS})
 
 
 def read_circuits(provider_ids: Iterable[int]) -> dict[int, Circuit] | None:

@@ -98,8 +98,8 @@ class ProviderStates(ModelAdmin):
         permissions=["operate"],
         dialog={
             "title": "Send through this provider again at once?",
-            "description": "It was cut off because it could not be reached. If that is mended, there is no need to wait; "
-            "if not, it is cut off again after some messages.",
+            "description": "It was cut off because it could not be reached. If that is mended, there is no need to "
+            "wait; if not, it is cut off again after some messages.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Try again",
         },

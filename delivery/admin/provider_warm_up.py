@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from django import forms
@@ -73,15 +74,15 @@ class StartForm(BaseDialogForm):
     ramp = forms.CharField(
         label="E-mails a day",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "class": " ".join(INPUT_CLASSES)}),
-        help_text="One number for each day with mail, with spaces or new lines between them. After the last one it rises "
-        "by a fifth, later by a tenth.",
+        help_text="One number for each day with mail, with spaces or commas between them. After the last one the "
+        "ceiling rises by a fifth a day, later by a tenth.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         taken = set(WarmUp.objects.filter(provider_id=self.object_id).values_list("mailbox_group", flat=True))
         choices = [("", "all mailboxes"), *((group, group) for group in MAILBOX_GROUPS)]
-        self.fields["mailbox_group"].choices = [one for one in choices if one[0] not in taken]  # type: ignore[attr-defined]
+        self.fields["mailbox_group"].choices = [one for one in choices if one[0] not in taken]
         self.fields["ramp"].initial = ", ".join(map(str, PUBLISHED_RAMP))
 
     def clean_ramp(self) -> list[int]:
@@ -109,7 +110,7 @@ def parse_ramp(text: str) -> list[int]:
         raise forms.ValidationError(f"Write one number at least and {MOST_STAGES} at most.")
     if min(ramp) < 1 or max(ramp) > MOST_A_DAY:
         raise forms.ValidationError(f"A day has one e-mail at least and {MOST_A_DAY:,} at most.")
-    fall = next((later for earlier, later in zip(ramp, ramp[1:], strict=False) if later < earlier), None)
+    fall = next((later for earlier, later in pairwise(ramp) if later < earlier), None)
     if fall is not None:
         raise forms.ValidationError(f"{fall:,} is less than the day before. A warm-up only rises.")
     return ramp
