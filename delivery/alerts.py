@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from campaigns.addresses import AddressInvalid
 from delivery import crypto, outgoing, transactional
@@ -25,6 +26,7 @@ RUN_SECONDS = 1.0
 # a runner that died in the middle of a post is not waited for any longer
 LEASE_SECONDS = 120
 MAIL_PRIORITY = 9
+TEST_KEY = "test"
 
 # Whoever holds the key's lock looks for the last alert and writes the next one: two at once cannot both write.
 LOCK_KEY = "SELECT pg_advisory_xact_lock(hashtextextended('alert:' || %(key)s, 0))"
@@ -32,7 +34,8 @@ LOCK_KEY = "SELECT pg_advisory_xact_lock(hashtextextended('alert:' || %(key)s, 0
 # The next post that is due. It is put off before it is made, so that nobody else makes it meanwhile.
 CLAIM_DUE = """
 UPDATE delivery_alert SET tried = tried + 1, next_try_at = statement_timestamp() + %(lease)s * interval '1 second'
- WHERE id = (SELECT id FROM delivery_alert WHERE next_try_at <= statement_timestamp()
+ WHERE id = (SELECT id FROM delivery_alert
+              WHERE next_try_at <= statement_timestamp() AND (%(id)s::bigint IS NULL OR id = %(id)s::bigint)
               ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, tried
 """
@@ -122,22 +125,40 @@ def deliver_due(
     """Post the alerts that are due, one after the other until about a second is over; how many were posted well."""
     chance = rng or random.Random()  # noqa: S311 - jitter, not a secret
     begun, posted = clock(), 0
-    for alert_id, tried in _claims():
-        posted += _deliver(Alert.objects.get(pk=alert_id), tried, chance, post)
+    while claim := _claim():
+        posted += _deliver(*claim, chance, post)
         if clock() - begun > RUN_SECONDS:
             break
     return posted
 
 
-def _claims() -> Iterator[tuple[int, int]]:
-    """Due alerts, each claimed when it is asked for."""
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(CLAIM_DUE, {"lease": LEASE_SECONDS})
-            row = cursor.fetchone()
-        if row is None:
-            return
-        yield row
+def send_test(*, by_name: str) -> Alert:
+    """Tell the operators that this is only a test, and post it at once; the alert with what became of it.
+
+    It takes as long as a post, 5 s at most. Tests are never held back by the repeat time.
+    """
+    with transaction.atomic():
+        text = f"{by_name} wants to see that alerts arrive. Nothing is wrong."
+        alert = tell(alert_settings(), key=TEST_KEY, subject="A test alert", text=text)
+    if claim := _claim(alert.pk):
+        _deliver(*claim, random.Random(), outgoing.post)  # noqa: S311 - jitter, not a secret
+        alert.refresh_from_db()
+    return alert
+
+
+def post_again(alert_id: int) -> bool:
+    """Begin anew with the posts of an alert that did not arrive; False where it did, or where there is no webhook."""
+    if not alert_settings().webhook_url:
+        return False
+    return bool(Alert.objects.filter(pk=alert_id, posted_at=None).update(tried=0, next_try_at=Now()))
+
+
+def _claim(alert_id: int | None = None) -> tuple[Alert, int] | None:
+    """An alert that is due, this one or any, with the number of its try; None where there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM_DUE, {"lease": LEASE_SECONDS, "id": alert_id})
+        row = cursor.fetchone()
+    return (Alert.objects.get(pk=row[0]), row[1]) if row else None
 
 
 def _deliver(alert: Alert, tried: int, rng: random.Random, post: Callable[..., outgoing.Delivery]) -> bool:
@@ -157,12 +178,12 @@ def _post(alert: Alert, post: Callable[..., outgoing.Delivery]) -> str:
     if not told.webhook_url:
         return "There is no webhook address any more."
     try:
-        secret = told.webhook_secret
+        secrets = told.signing_secrets(timezone.now())
     except crypto.SecretUnreadable:
         return "None of the ENCRYPTION_KEYS opens the webhook's secret. Put the old key back, or make a new secret."
-    if not secret:
+    if not secrets:
         return "The webhook has no secret. Make one in the alert settings."
-    return post(told.webhook_url, body_of(alert), secret, message_id=f"alert_{alert.pk}").error
+    return post(told.webhook_url, body_of(alert), secrets, message_id=f"alert_{alert.pk}").error
 
 
 def body_of(alert: Alert) -> bytes:

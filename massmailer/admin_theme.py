@@ -92,6 +92,7 @@ def delivery_items() -> list[Item]:
             "badge": "delivery.admin.dead_list.badge",
         },
         model_item("Decisions", "gavel", "delivery.unknowndecision"),
+        model_item("Alerts", "notifications", "delivery.alert"),
     ]
 
 

@@ -12,11 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.http import require_safe
 
 from campaigns.admin.base import demand, total_rows
 from campaigns.admin.progress import STATE_VARIANTS, STOP_POLLING, percent_of
 from campaigns.models import Campaign, Lead, Segment, Template
+from delivery import models
+from delivery.alerts import TEST_KEY
 from delivery.models import Provider
 
 State = Campaign.State
@@ -24,6 +27,7 @@ RUNNING = (State.SCHEDULED, State.LAUNCHING, State.SENDING, State.PAUSED)
 LAST = 8
 # new leads are counted up to here: after an import of millions, the exact number is not worth a second
 COUNTED_LEADS = 10_000
+TOLD_DAYS = dt.timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +149,31 @@ def alerts(request: HttpRequest) -> list[Alert]:
     if user.has_perm("delivery.view_provider") and not settings.BOUNCE_DOMAIN:
         text = "BOUNCE_DOMAIN is not set: bounces go to the From address of each campaign and are not counted."
         found.append(Alert("warning", text))
+    if user.has_perm("delivery.view_alert"):
+        found += told_alerts()
     if user.has_perm("campaigns.view_campaign"):
         found += campaign_alerts()
     return found
+
+
+def told_alerts() -> list[Alert]:
+    """What operators were told in the last days, the newest of each key; tests are no trouble."""
+    newest = (
+        models.Alert.objects.filter(created_at__gte=timezone.now() - TOLD_DAYS)
+        .exclude(key=TEST_KEY)
+        .order_by("key", "-id")
+        .distinct("key")
+    )
+    shown = sorted(newest, key=lambda alert: -alert.pk)[:5]
+    return [
+        Alert(
+            "warning",
+            f"{date_format(timezone.localtime(alert.created_at), 'j M, H:i')}: {alert.subject}.",
+            reverse("admin:delivery_alert_change", args=[alert.pk]),
+            "Read",
+        )
+        for alert in shown
+    ]
 
 
 def campaign_alerts() -> list[Alert]:

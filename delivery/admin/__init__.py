@@ -1,6 +1,8 @@
 """The operators' pages of the admin site, and what delivery adds to the marketers' pages."""
 
 from campaigns.admin import registry
+from delivery.admin.alert import AlertAdmin
+from delivery.admin.alert_settings import AlertSettingsAdmin
 from delivery.admin.decisions import UnknownDecisionAdmin
 from delivery.admin.emails import lead_section
 from delivery.admin.pool import PoolAdmin
@@ -28,4 +30,12 @@ registry.register_campaign_button(
 )
 registry.register_lead_section(lead_section)
 
-__all__ = ["PoolAdmin", "ProviderAdmin", "RetryPolicyAdmin", "SendingPolicyAdmin", "UnknownDecisionAdmin"]
+__all__ = [
+    "AlertAdmin",
+    "AlertSettingsAdmin",
+    "PoolAdmin",
+    "ProviderAdmin",
+    "RetryPolicyAdmin",
+    "SendingPolicyAdmin",
+    "UnknownDecisionAdmin",
+]

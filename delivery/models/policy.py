@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -9,6 +11,8 @@ from django.db.models.functions import Now
 
 from delivery import crypto
 from delivery.models.provider import Pool, Provider
+
+OLD_SECRET_SIGNS = dt.timedelta(days=1)
 
 
 def transient_minutes() -> list[int]:
@@ -134,6 +138,24 @@ class AlertSettings(models.Model):
     @webhook_secret.setter
     def webhook_secret(self, secret: str) -> None:
         self.sealed_webhook_secret = crypto.seal({"secret": secret} if secret else {})
+
+    def replace_secret(self, secret: str, now: dt.datetime) -> None:
+        """Sign with a new secret, and for a day with the old one too, so that the receiver can change in peace."""
+        try:
+            old = self.webhook_secret
+        except crypto.SecretUnreadable:
+            old = ""
+        kept = {"old": old, "old_until": (now + OLD_SECRET_SIGNS).timestamp()} if old else {}
+        self.sealed_webhook_secret = crypto.seal({"secret": secret, **kept})
+
+    def signing_secrets(self, now: dt.datetime) -> list[str]:
+        """The secrets that sign at this moment, the new one first; none where none was made.
+
+        Raises crypto.SecretUnreadable.
+        """
+        kept = crypto.unseal(self.sealed_webhook_secret)
+        is_in_time = now.timestamp() < kept.get("old_until", 0)
+        return [secret for secret in (kept.get("secret"), kept.get("old") if is_in_time else "") if secret]
 
 
 class Alert(models.Model):
