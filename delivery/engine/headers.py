@@ -25,6 +25,12 @@ _is_address = re.compile(
 ).fullmatch
 _is_message_id = re.compile(r"[^\s<>@\x00-\x1f\x7f-\uffff]+@[^\s<>@\x00-\x1f\x7f-\uffff]+").fullmatch
 _URI = re.compile(r"<[^<>\s]+>")
+# What most messages have, recognised at once; a property test holds the quick road against the careful one.
+_is_common_text = re.compile(r"[!-<>-~](?:[ -<>-~]*[!-<>-~])?").fullmatch
+_is_common_owner = re.compile(
+    r"[A-Za-z0-9]+(?:[ '-][A-Za-z0-9]+)* <[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,255}>"
+).fullmatch
+_is_common_unsubscribe = re.compile(r"<https?://[!-+\--;=?-~]{1,400}>(?:, <mailto:[!-+\--;=?-~]{1,400}>)?").fullmatch
 
 # RFC 2047 words are only for free text and names. These are read by machines, as they stand.
 STRUCTURED = frozenset(
@@ -92,7 +98,12 @@ def unstructured(name: str, value: str) -> bytes:
 
     Returns the line or lines with their CRLF.
     """
-    value = clean(value)
+    if len(name) + 2 + len(value) <= LINE_LENGTH and _is_common_text(value):
+        return f"{name}: {value}\r\n".encode("ascii")
+    return _unstructured(name, clean(value))
+
+
+def _unstructured(name: str, value: str) -> bytes:
     room = LINE_LENGTH - len(name) - 2
     if len(value) <= room and _is_plain(value) and "=?" not in value:
         return f"{name}: {value}\r\n".encode("ascii")
@@ -105,6 +116,13 @@ def unstructured(name: str, value: str) -> bytes:
 
 def mailbox(name: str, owner: Mailbox) -> bytes:
     """A header with one address: From, To, Reply-To. Raises HeaderInvalid when the address is not one."""
+    line = f"{name}: {owner.name} <{owner.address}>\r\n"
+    if len(line) <= LINE_LENGTH + 2 and _is_common_owner(line, len(name) + 2, len(line) - 2):
+        return line.encode("ascii")
+    return _mailbox(name, owner)
+
+
+def _mailbox(name: str, owner: Mailbox) -> bytes:
     address = f"<{_address(name, owner.address)}>"
     words = clean(owner.name)
     if not words:
@@ -143,15 +161,24 @@ def structured(name: str, value: str) -> bytes:
 
 def checked(name: str, value: str) -> bytes:
     """A header that the builder does not write itself. Raises HeaderInvalid for a name or value that is not allowed."""
+    if name == "List-Unsubscribe" and _is_common_unsubscribe(value):
+        folded = value if len(name) + 2 + len(value) <= LINE_LENGTH else value.replace(", ", ",\r\n ")
+        return f"List-Unsubscribe: {folded}\r\n".encode("ascii")
+    return _checked(name, value)
+
+
+def _checked(name: str, value: str) -> bytes:
     kind = _kind(name)
     return structured(name, value) if kind == "structured" else unstructured(name, _one_line(name, value))
 
 
 def message_id(value: str) -> bytes:
     """The Message-ID header from "local@domain", with or without angle brackets. Raises HeaderInvalid."""
-    bare = value.strip().removeprefix("<").removesuffix(">")
-    if not _is_message_id(bare):
-        raise HeaderInvalid(f"Message-ID: {value!r} is not of the form local@domain")
+    bare = value
+    if not _is_message_id(value):
+        bare = value.strip().removeprefix("<").removesuffix(">")
+        if not _is_message_id(bare):
+            raise HeaderInvalid(f"Message-ID: {value!r} is not of the form local@domain")
     return f"Message-ID: <{bare}>\r\n".encode("ascii")
 
 

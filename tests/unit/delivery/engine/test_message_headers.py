@@ -215,3 +215,52 @@ def test_a_message_id_may_come_with_its_brackets() -> None:
 def test_a_date_without_a_time_zone_is_refused() -> None:
     with pytest.raises(HeaderInvalid):
         headers.date(datetime(2026, 3, 1))
+
+
+# --- the quick roads are the careful ones ------------------------------------------------------------------------
+
+plain_words = st.text("Aa9 -'.=?_\u00e9", max_size=70)
+uris = st.text("Aa9-_.~/?=&%,;:<> @", max_size=90)
+
+
+@settings(max_examples=300, deadline=None)
+@given(plain_words | typed)
+@example("a =?utf-8?q?b")
+@example(" a")
+@example("x" * 67)
+@example("x" * 68)
+def test_a_common_subject_is_written_as_any_other(value: str) -> None:
+    assert headers.unstructured("Subject", value) == headers._unstructured("Subject", headers.clean(value))
+
+
+@settings(max_examples=300, deadline=None)
+@given(plain_words, st.from_regex(r"[a-z9._+-]{1,40}@[a-z9.-]{1,40}", fullmatch=True))
+@example("Ann", "ann@example.com")
+@example("O'Neill-Smith Ann", "ann@example.com")
+@example("Ann ", "ann@example.com")
+@example("a =?b", "ann@example.com")
+@example("A" * 55, "ann@example.com")
+@example("A" * 56, "ann@example.com")
+def test_a_common_owner_is_written_as_any_other(name: str, address: str) -> None:
+    owner = Mailbox(address, name)
+    assert headers.mailbox("To", owner) == headers._mailbox("To", owner)
+
+
+@settings(max_examples=300, deadline=None)
+@given(uris, uris | st.none())
+@example("news.example/u/" + "a" * 20, None)
+@example("news.example/u/" + "a" * 39, None)
+@example("news.example/u/" + "a" * 40, None)
+@example("news.example/u/" + "a" * 20, "u@news.example?subject=" + "a" * 20)
+@example("news.example/u/a,b", "u@news.example")
+def test_a_common_unsubscribe_line_is_written_as_any_other(url: str, mailto: str | None) -> None:
+    value = list_unsubscribe(f"https://{url}", mailto or "")
+    try:
+        expected: bytes | None = headers._checked("List-Unsubscribe", value)
+    except HeaderInvalid:
+        expected = None
+    try:
+        found: bytes | None = headers.checked("List-Unsubscribe", value)
+    except HeaderInvalid:
+        found = None
+    assert found == expected
