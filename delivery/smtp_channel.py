@@ -35,4 +35,6 @@ def _render(letter: Letter) -> SmtpMessage | Outcome:
         rendered = letter.template.render(letter.context, letter.head)
     except RenderFailed as error:
         return Outcome(Kind.RENDER_ERROR, reply=str(error))
-    return SmtpMessage(letter.return_path, letter.head.to_address, rendered.data, letter.deadline, letter.mailbox_group)
+    first, *more = rendered.pieces
+    head, group = letter.head, letter.mailbox_group
+    return SmtpMessage(letter.return_path, head.to_address, first, letter.deadline, group, tuple(more))

@@ -77,6 +77,16 @@ def compile_getter(expression: Expression, template: BoundTemplate) -> Getter | 
     return None
 
 
+def plain_path(expression: Expression, template: BoundTemplate) -> tuple[str, ...]:
+    """The keys of `{{ a }}`, `{{ a.b }}` and so on, without filters; empty for anything else."""
+    if not isinstance(expression, FilteredExpression) or expression.filters or not isinstance(expression.left, Path):
+        return ()
+    path = tuple(expression.left.path)
+    if compile_getter(expression.left, template) is None or not all(isinstance(key, str) for key in path):
+        return ()
+    return path
+
+
 def _plain_output(path: tuple[Any, ...], autoescape: bool) -> Renderer | None:
     """`{{ a }}` and `{{ a.b }}`: the hottest of all, so they are written out."""
     finish = _to_html if autoescape else _to_text

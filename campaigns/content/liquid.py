@@ -18,6 +18,7 @@ from liquid.output import LimitedStringIO
 
 from campaigns.content.balance import BLOCK_PARTS, check_balance
 from campaigns.content.blocks import compile_node
+from campaigns.content.closures import plain_path
 from campaigns.content.environment import BLOCK_TAGS, HTML, MAX_NODE_OUTPUT_BYTES, TEXT, MailEnvironment
 from campaigns.content.errors import LiquidInvalid, RenderFailed, complaint
 from campaigns.content.problems import place
@@ -33,16 +34,20 @@ class Node:
     """One top-level Liquid construct.
 
     line, column: its place in the source given to `parse`, counted from 1.
+    path: the keys that lead to the one value of the context which it writes, at most escaped; else empty.
     Two occurrences of the same output in one template are the same object, so that a caller may render it once.
     """
 
-    __slots__ = ("_run", "column", "line", "source")
+    __slots__ = ("_run", "column", "line", "path", "source")
 
-    def __init__(self, run: Callable[[Context], str], source: str, line: int, column: int) -> None:
+    def __init__(
+        self, run: Callable[[Context], str], source: str, line: int, column: int, path: tuple[str, ...] = ()
+    ) -> None:
         self._run = run
         self.source = source
         self.line = line
         self.column = column
+        self.path = path
 
     def __repr__(self) -> str:
         return f"Node({self.source!r}, line {self.line}, column {self.column})"
@@ -130,7 +135,8 @@ def _node(liquid_node: LiquidNode, template: BoundTemplate, source: str, seen: d
     text = liquid_node.token.value
     if text not in seen:
         run = compile_node(liquid_node, template) or _slow(liquid_node, template)
-        seen[text] = Node(run, text, *place(source, start))
+        line, column = place(source, start)
+        seen[text] = Node(run, text, line, column, plain_path(liquid_node.expression, template))
     return seen[text]
 
 

@@ -6,18 +6,19 @@ result is a whole message in CRLF lines that can be written after DATA as it is.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Protocol
+from typing import Any, Protocol
 
 from delivery.engine import headers
 from delivery.engine.dkim import DkimSigner
 from delivery.engine.headers import HeaderInvalid, Mailbox
 from delivery.engine.mime import Attachment, attachment_part
-from delivery.engine.qp import SOFT_BREAK, encode_static, encode_value
+from delivery.engine.qp import SOFT_BREAK, encode_static, encode_value, is_plain_value
 
 __all__ = [
     "Attachment",
@@ -31,9 +32,17 @@ __all__ = [
 
 Context = Mapping[str, object]
 
+LARGE_BYTES = 4096
+"""A static piece of this size is handed on as it is: copying it into every message would cost more than a buffer."""
+_MISSING = (KeyError, TypeError, IndexError)
+
 
 class Dynamic(Protocol):
-    """A part of a template that differs between recipients. The same object may stand in several places."""
+    """A part of a template that differs between recipients. The same object may stand in several places.
+
+    A node that writes one value of the context, at most escaped for HTML, may say which in an attribute `path`: the
+    keys that lead to it. Values that are plain in every part are then looked up and encoded once for all of them.
+    """
 
     def render(self, context: Context) -> str:
         """The text for one recipient. Whatever it raises fails this one message."""
@@ -70,11 +79,21 @@ class MessageHead:
     headers: Sequence[tuple[str, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class RenderedMessage:
-    """data: the whole message in CRLF lines, no line beginning with a dot, without the final "." of SMTP."""
+    """The whole message in CRLF lines, no line beginning with a dot, without the final "." of SMTP.
 
-    data: bytes
+    pieces: the message in order; all but the first are ASCII, and large ones are shared between messages.
+    """
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+        self.pieces = pieces
+
+    @property
+    def data(self) -> bytes:
+        """All of it in one piece."""
+        return b"".join(self.pieces)
 
 
 class MessageTemplate:
@@ -109,26 +128,28 @@ class MessageTemplate:
         )
         body = _Body(secrets.token_hex(12))
         body.add_alternatives(text_parts, html_parts, attachments)
-        self._pool = body.pool
-        self._part_names = tuple(name for name, _ in body.nodes)
-        self._nodes = tuple(node for _, node in body.nodes)
-        self._order: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*body.order)
+        # what a message consists of by number; the values' places are empty until it is rendered
+        self._pool = [*body.pool, *[b""] * len(body.nodes)]
+        self._values = _Values(body.nodes, len(body.pool))
+        self._runs = _runs(body.order, body.pool)
+        self._all: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*body.order)
         self._signer = signer.for_template(self._top, self._pool[0]) if signer else None
         # bytes of one message but for its values: what a sender needs to bound its memory
-        self.static_size = len(self._top) + sum(len(self._pool[i]) for i in body.order if i < len(self._pool))
+        self.static_size = len(self._top) + sum(len(self._pool[i]) for i in body.order if i < len(body.pool))
 
     def render(self, context: Context, head: MessageHead) -> RenderedMessage:
         """The message for one recipient. Raises RenderFailed with the part and place."""
         lines = self._lines(context, head)
         pool = self._pool.copy()
-        try:
-            for node in self._nodes:
-                pool.append(encode_value(node.render(context)))
-        except Exception as error:  # a node may raise anything: it runs a user's template on a lead's data
-            raise RenderFailed(self._part_names[len(pool) - len(self._pool)], str(error)) from error
-        rest = b"".join(self._order(pool))
-        signature = self._signer.sign(lines, rest, int(head.date.timestamp())) if self._signer else b""
-        return RenderedMessage(b"".join([signature, self._top, *lines, rest]))
+        self._values.fill(pool, context)
+        if self._signer:
+            rest = b"".join(self._all(pool))
+            signature = self._signer.sign(lines, rest, int(head.date.timestamp()))
+            return RenderedMessage((b"".join([signature, self._top, *lines]), rest))
+        if len(self._runs) == 1:
+            return RenderedMessage((b"".join([self._top, *lines, *self._all(pool)]),))
+        pieces = [run if isinstance(run, bytes) else b"".join(run(pool)) for run in self._runs]
+        return RenderedMessage((b"".join([self._top, *lines]), *pieces))
 
     def _lines(self, context: Context, head: MessageHead) -> list[bytes]:
         """The header lines that differ between messages."""
@@ -146,6 +167,80 @@ class MessageTemplate:
             ]
         except HeaderInvalid as error:
             raise RenderFailed("headers", str(error)) from error
+
+
+class _Values:
+    """The nodes of a template and the places of their values in the pool, those with the same path together."""
+
+    def __init__(self, nodes: Sequence[tuple[str, Dynamic]], first_place: int) -> None:
+        self._nodes = {first_place + number: named for number, named in enumerate(nodes)}
+        places: dict[tuple[str, ...], list[int]] = {}
+        for place, (_, node) in self._nodes.items():
+            places.setdefault(getattr(node, "path", ()), []).append(place)
+        self._others = tuple(places.pop((), ()))
+        groups: dict[tuple[str, ...], list[tuple[str, tuple[int, ...]]]] = {}
+        for path, found in places.items():
+            groups.setdefault(path[:-1], []).append((path[-1], tuple(found)))
+        self._groups = tuple((parents, tuple(fields)) for parents, fields in groups.items())
+
+    def fill(self, pool: list[bytes], context: Context) -> None:
+        """Put the encoded values of one recipient in their places. Raises RenderFailed."""
+        for parents, fields in self._groups:
+            source = _descend(context, parents)
+            for key, places in fields:
+                try:
+                    value = source[key]
+                except _MISSING:
+                    value = None
+                if type(value) is str and is_plain_value(value):
+                    encoded = value.encode("ascii")
+                    for place in places:
+                        pool[place] = encoded
+                else:
+                    self._fill_slowly(pool, context, places)
+        if self._others:
+            self._fill_slowly(pool, context, self._others)
+
+    def _fill_slowly(self, pool: list[bytes], context: Context, places: tuple[int, ...]) -> None:
+        for place in places:
+            part, node = self._nodes[place]
+            try:
+                pool[place] = encode_value(node.render(context))
+            except Exception as error:  # a node may raise anything: it runs a user's template on a lead's data
+                raise RenderFailed(part, str(error)) from error
+
+
+def _descend(context: Context, path: tuple[str, ...]) -> Any:
+    """What stands at that path; empty where nothing does."""
+    value: Any = context
+    try:
+        for key in path:
+            value = value[key]
+    except _MISSING:
+        return {}
+    return value
+
+
+Run = bytes | Callable[[list[bytes]], tuple[bytes, ...]]
+
+
+def _runs(order: Sequence[int], static: Sequence[bytes]) -> tuple[Run, ...]:
+    """The message cut at its large static pieces: those as they are, and getters of what is joined between them."""
+    runs: list[Run] = []
+    gathered: list[int] = []
+    for number in [*order, -1]:
+        is_large = 0 <= number < len(static) and len(static[number]) >= LARGE_BYTES
+        if not is_large and number >= 0:
+            gathered.append(number)
+            continue
+        if gathered:
+            # a getter of one number would not give a tuple: a slice does
+            first, last = gathered[0], gathered[-1]
+            runs.append(itemgetter(*gathered) if len(gathered) > 1 else itemgetter(slice(first, last + 1)))
+        gathered = []
+        if is_large:
+            runs.append(static[number])
+    return tuple(runs)
 
 
 class _Body:

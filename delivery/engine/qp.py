@@ -18,6 +18,8 @@ for _byte in (9, *range(32, 61), *range(62, 127)):
 _LINE_BREAK = re.compile("\r\n|\r|\n")
 # One line of text that is its own encoding, whatever stands after it.
 _is_short_and_plain = re.compile(r"(?!\.)[ !-<>-~]{0,75}").fullmatch
+# The same for every kind of text: nothing in it is escaped in HTML either.
+is_plain_value = re.compile(r"(?!\.)[ !#-%(-;?-~]{0,75}").fullmatch
 _is_plain = re.compile(r"[ !-<>-~]*").fullmatch
 
 

@@ -10,6 +10,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from functools import lru_cache
 from typing import Protocol
 
 from delivery.engine.classify import Classifier
@@ -227,7 +228,7 @@ class Connection(Wire):
         tail = b".\r\n" if following is None else b".\r\n" + self._begin(*following)
         self.dot_at = time.monotonic()  # uvloop's own clock stands still within an iteration and counts milliseconds
         self.expires = self._loop.time() + self._limits[DOT]
-        self.transport.writelines((job.message.data, tail))
+        self.transport.writelines((job.message.data, *job.message.more, tail))
 
     def _on_dot(self, reply: Reply) -> None:
         job, self._body = self._body, None
@@ -295,6 +296,7 @@ def _goodbye(reply: Reply) -> str:
     return f"the server said {reply.code} {one_line(reply.text)}"
 
 
+@lru_cache(maxsize=64)
 def _accepted(reply: Reply) -> Outcome:
     text = one_line(reply.text)
     return Outcome(Kind.ACCEPTED, reply.code, enhanced_of(text), text)

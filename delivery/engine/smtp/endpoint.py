@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 Security = Literal["plain", "starttls", "tls"]
@@ -131,14 +131,14 @@ def _port_of(netloc: str, security: Security) -> int:
     return int(digits)
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpMessage:
+class SmtpMessage(NamedTuple):
     """One message for one recipient.
 
     sender: envelope sender (VERP), "" for the null sender. recipient: one bare address.
     data: the whole message, dot-stuffed, lines ending in CRLF, ending in CRLF, without the final ".CRLF".
     deadline: CLOCK_BOOTTIME in seconds after which it must not be started, None for never.
     mailbox_group: of the recipient ("gmail"), for rules that hold for one group; "" where nobody knows it.
+    more: pieces of ASCII that follow `data`, so that long text which many messages share need not be copied.
     """
 
     sender: str
@@ -146,3 +146,4 @@ class SmtpMessage:
     data: bytes
     deadline: float | None = None
     mailbox_group: str = ""
+    more: tuple[bytes, ...] = ()

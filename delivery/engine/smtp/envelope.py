@@ -10,7 +10,8 @@ from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.endpoint import SmtpMessage
 
 # no space, control character or bracket: nothing in an address can end the command or begin another one
-_ADDRESS = re.compile(r"[^\x00-\x20<>\x7f-\x9f\ud800-\udfff]{1,512}")
+_is_address = re.compile(r"[^\x00-\x20<>\x7f-\x9f\ud800-\udfff]{1,512}").fullmatch
+_is_ascii_address = re.compile(r"[!-;=?-~]{1,512}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +60,24 @@ def build_envelope(message: SmtpMessage, offers: Capabilities) -> Envelope | Out
     SMTPUTF8 beyond what is offered: all before a byte is sent.
     """
     sender, recipient, data = message.sender, message.recipient, message.data
-    if not _ADDRESS.fullmatch(recipient):
+    is_ascii = _is_ascii_address(recipient) and (not sender or _is_ascii_address(sender))
+    if not is_ascii and not _is_address(recipient):
         return Outcome(Kind.UNDETERMINED, reply="The recipient's address cannot be used in SMTP.", rule="local-address")
-    if sender and not _ADDRESS.fullmatch(sender):
+    if not is_ascii and sender and not _is_address(sender):
         return Outcome(Kind.SENDER, reply="The envelope sender cannot be used in SMTP.", rule="local-sender")
-    if offers.size is not None and len(data) > offers.size:
-        return _too_large(len(data), offers.size)
-    if data[-2:] != b"\r\n":
+    size, end = len(data), data
+    if message.more:
+        size, end = size + sum(map(len, message.more)), message.more[-1]
+    if offers.size is not None and size > offers.size:
+        return _too_large(size, offers.size)
+    if end[-2:] != b"\r\n":
         return Outcome(Kind.CONTENT, reply="The message does not end with a line end.", rule="local-data")
-    options = f" SIZE={len(data)}" if offers.size_offered else ""
+    options = f" SIZE={size}" if offers.size_offered else ""
     if not data.isascii():
         if not offers.eight_bit:
             return Outcome(Kind.CONTENT, reply="The server does not offer 8BITMIME.", rule="local-8bitmime")
         options += " BODY=8BITMIME"
-    if sender.isascii() and recipient.isascii():
+    if is_ascii:
         return Envelope(f"MAIL FROM:<{sender}>{options}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode())
     return _international(sender, recipient, options, offers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_LINE_BYTES = 4096
@@ -48,32 +49,43 @@ class ReplyParser:
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
-            code = _CODES.get(line[:3])
-            if code is None or len(line) > MAX_LINE_BYTES or line[3:4] not in b" -\r":
+            reply, goes_on = _read_line(line) if len(line) <= MAX_LINE_BYTES else (None, False)
+            if reply is None:
                 self.error = "the server sent something that is not an SMTP reply"
                 return replies
-            text = line[4:].decode("utf-8", "replace").rstrip("\r")
-            if self._lines or line[3:4] == b"-":
-                self._add_line(code, text, line)
+            if self._lines or goes_on:
+                self._add_line(reply, line)
                 if self.error:
                     return replies
-                if line[3:4] == b"-":
+                if goes_on:
                     continue
-                text = "\n".join(self._lines)
+                reply = Reply(reply.code, "\n".join(self._lines))
                 self._lines, self._size = [], 0
-            replies.append(Reply(code, text))
+            replies.append(reply)
         if len(self._rest) > MAX_LINE_BYTES:
             self.error = "the server sent a line without an end"
         return replies
 
-    def _add_line(self, code: int, text: str, line: bytes) -> None:
-        if self._lines and code != self._code:
+    def _add_line(self, part: Reply, line: bytes) -> None:
+        if self._lines and part.code != self._code:
             self.error = "the server mixed two codes in one reply"
-        self._code = code
+        self._code = part.code
         self._size += len(line)
-        self._lines.append(text)
+        self._lines.append(part.text)
         if self._size > MAX_REPLY_BYTES or len(self._lines) > MAX_REPLY_LINES:
             self.error = "the server sent a reply without an end"
+
+
+@lru_cache(maxsize=256)
+def _read_line(line: bytes) -> tuple[Reply | None, bool]:
+    """One line as a reply, and whether another line of it follows; None when it is not one.
+
+    Remembered: a server answers MAIL, RCPT and DATA with the same words a million times.
+    """
+    code = _CODES.get(line[:3])
+    if code is None or line[3:4] not in b" -\r":
+        return None, False
+    return Reply(code, line[4:].decode("utf-8", "replace").rstrip("\r")), line[3:4] == b"-"
 
 
 def enhanced_of(text: str) -> str | None:
