@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,9 @@ from django.conf import settings
 from delivery import sql
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
+from delivery.opening import zone_of
 from delivery.record import BatchRef, settle_rows
+from delivery.terms import seconds_until_open
 from delivery.window import Result
 
 logger = logging.getLogger(__name__)
@@ -22,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Lease:
-    """A batch that this worker may claim from, as long as its token stands in the row."""
+    """A batch that this worker may claim from, as long as its token stands in the row.
+
+    zone: whose hours count, "" for the installation's. taken_at: by the database's clock.
+    """
 
     ref: BatchRef
     token: UUID
@@ -31,6 +37,8 @@ class Lease:
     cursor: int
     list_id: int | None
     group: str
+    zone: str
+    taken_at: dt.datetime
 
 
 async def take(connection: AsyncConnection, batch_id: int, rng: random.Random) -> Lease | None:
@@ -44,11 +52,11 @@ async def take(connection: AsyncConnection, batch_id: int, rng: random.Random) -
         row = await (await connection.execute(sql.LEASE, parameters)).fetchone()
         if row is None:
             return None
-        campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id, group = row
+        campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id, group, zone, now = row
         ref = BatchRef(batch_id, campaign_id, kind, attempt, variant)
         if cursor:
             await _mark_unknown(connection, ref, lead_ids[:cursor], rng)
-    return Lease(ref, token, lead_ids, size, cursor, list_id, group)
+    return Lease(ref, token, lead_ids, size, cursor, list_id, group, zone, now)
 
 
 async def _mark_unknown(connection: AsyncConnection, ref: BatchRef, lead_ids: list[int], rng: random.Random) -> None:
@@ -69,6 +77,13 @@ async def release(connection: AsyncConnection, lease: Lease, *, settled: bool, w
     parameters = {"batch": lease.ref.batch_id, "token": lease.token, "settled": settled, "wait": wait_seconds}
     row = await (await connection.execute(sql.RELEASE, parameters)).fetchone()
     return row[0] if row else None
+
+
+async def release_closed(connection: AsyncConnection, lease: Lease, *, settled: bool) -> str | None:
+    """Give the batch back until its hours open again; as `release`."""
+    async with connection.transaction():
+        wait = await seconds_until_open(connection, lease.ref.campaign_id, zone_of(lease.zone))
+        return await release(connection, lease, settled=settled, wait_seconds=wait)
 
 
 async def keep(lease: Lease, connect: Callable[[], Awaitable[AsyncConnection]], lost: asyncio.Event) -> None:

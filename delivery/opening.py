@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 
 from campaigns.models import Campaign
 from delivery import sql
 from delivery.engine.hours import SendingHours, find_zone
+
+State = Campaign.State
 
 
 @cache
@@ -73,6 +76,13 @@ def reopen(campaign: Campaign) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql.REOPEN_BATCHES, values)
         return int(cursor.rowcount)
+
+
+def reopen_of_author(user_id: int) -> int:
+    """The same for all campaigns of a person whose limits were changed; how many batches ask again now."""
+    at_work = Campaign.objects.filter(created_by_id=user_id, state__in=[State.SENDING, State.PAUSED, State.SENT])
+    open_ones = at_work.filter(Q(pending__gt=0) | Q(deferred__gt=0)).defer("body", "text")
+    return sum(reopen(campaign) for campaign in open_ones)
 
 
 def database_now() -> dt.datetime:

@@ -11,8 +11,10 @@ from uuid import UUID
 
 from delivery import decision_sql, retry_policies, sql
 from delivery.database import AsyncConnection
+from delivery.engine.hours import SendingHours
 from delivery.engine.outcome import Kind
 from delivery.engine.retry import Policy, settle
+from delivery.opening import make_hours
 from delivery.window import Result
 
 REPLY_LIMIT = 500
@@ -105,11 +107,12 @@ def tally(entries: Sequence[Entry], before: Mapping[int, str] | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim gave. cursor: positions below it are claimed. now: the database's clock."""
+    """What a claim gave. cursor: positions below it are claimed. now: the database's clock. hours: as they are now."""
 
     cursor: int
     campaign_state: str
     now: dt.datetime
+    hours: SendingHours
 
 
 async def claim(
@@ -126,7 +129,8 @@ async def claim(
     row = await (await connection.execute(sql.CLAIM, parameters)).fetchone()
     if row is None:
         raise LeaseLost(f"batch {ref.batch_id}")
-    return Claimed(*row)
+    new_cursor, state, now, begin, end, weekdays = row
+    return Claimed(new_cursor, state, now, make_hours(begin, end, weekdays))
 
 
 async def record_first_and_claim(

@@ -315,12 +315,14 @@ def _by_tier(members: Sequence[Member]) -> Iterator[list[Member]]:
         yield [member for member in members if member.tier == tier]
 
 
-async def open_route(worker: Runtime, campaign: Campaign, pool_id: int | None, group: str) -> PoolRoute:
+async def open_route(
+    worker: Runtime, campaign: Campaign, pool_id: int | None, group: str, own_limits: Sequence[Limit] = ()
+) -> PoolRoute:
     """The route of a batch. pool_id: the campaign's own pool or its domain's, None for the default marketing pool.
 
     Raises one of DatabaseAway.
     """
-    route = PoolRoute(worker, pool_id, "marketing", group, sender=campaign.from_email)
+    route = PoolRoute(worker, pool_id, "marketing", group, sender=campaign.from_email, own_limits=own_limits)
     await route.refresh(now=True)
     return route
 

@@ -20,13 +20,14 @@ from redis.exceptions import RedisError
 
 from campaigns import failpoints
 from campaigns.models import Campaign
-from delivery import bound, domains, lease, metrics, record, routes, runtime, spool, stop
+from delivery import bound, domains, frequency, lease, metrics, record, routes, runtime, spool, stop
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.retry_window import sort_positions
 from delivery.routes import PoolRoute, WindowGrant, WindowRoute
+from delivery.terms import Terms, terms_of
 from delivery.window import Assignment, Result, send_window, skip
 
 logger = logging.getLogger(__name__)
@@ -58,12 +59,14 @@ def send_batch(batch_id: int) -> int:
         if pause:
             worker.run(_give_back(worker, taken, pause))
             return 0
-        route = worker.run(routes.open_route(worker, campaign, domains.pool_for(campaign), taken.group))
+        agreed = terms_of(campaign, taken.zone)
+        pool_id = domains.pool_for(campaign)
+        route = worker.run(routes.open_route(worker, campaign, pool_id, taken.group, agreed.limits))
     except Exception:
         # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
         worker.run(_give_back(worker, taken, NOTHING_WENT_OUT_SECONDS))
         raise
-    sender = BatchSender(worker, taken, prepared, route, rng)
+    sender = BatchSender(worker, taken, prepared, route, agreed, rng)
     worker.run(sender.run())
     worker.alarms.tell()
     return sender.settled_count
@@ -111,14 +114,21 @@ class BatchSender:
     """One batch on its way through this worker child."""
 
     def __init__(
-        self, worker: runtime.Runtime, taken: lease.Lease, prepared: Prepared, route: PoolRoute, rng: random.Random
+        self,
+        worker: runtime.Runtime,
+        taken: lease.Lease,
+        prepared: Prepared,
+        route: PoolRoute,
+        agreed: Terms,
+        rng: random.Random,
     ) -> None:
         self._worker = worker
         self._lease = taken
         self._ref = taken.ref
         self._route = route
         self._rng = rng
-        self._work = Assignment(taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared)
+        self._terms = agreed
+        self._work = Assignment(taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared, agreed.cap)
         self._cursor = taken.cursor
         self._outstanding = 0
         self._running: set[asyncio.Task[WindowDone]] = set()
@@ -131,7 +141,9 @@ class BatchSender:
         self._wait_seconds = 0.0
         self._has_slept = False
         self._began = time.monotonic()
-        self._clock = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+        self._clock = taken.taken_at - timedelta(seconds=time.monotonic())
+        self._closes_at = agreed.closes_at(taken.taken_at)
+        self._is_closed = False
         self._most = bound.most_claimed(
             settings.CLAIMED_LIMIT, prepared.template.static_size, settings.RENDERED_BYTES_LIMIT
         )
@@ -188,6 +200,9 @@ class BatchSender:
         want = self._room()
         if want <= 0:
             return NOTHING
+        if self._closes_at is not None and self._clock + timedelta(seconds=time.monotonic()) >= self._closes_at:
+            self._is_closed = True
+            return self._give_slot_back(0.0)
         try:
             await self._route.refresh()
             if not self._route.members:
@@ -258,10 +273,18 @@ class BatchSender:
         positions = self._lease.lead_ids[first : claimed.cursor]
         if claimed.campaign_state == "paused":
             self._may_claim = False
+        self._follow_hours(claimed)
         if positions:
             self._outstanding += len(positions)
             self._running.add(asyncio.create_task(self._send(positions, claimed.campaign_state, grant, started)))
         return len(positions)
+
+    def _follow_hours(self, claimed: record.Claimed) -> None:
+        """Hours that were changed hold from the next claim on; a cancelled campaign drains at any hour."""
+        hours = None if claimed.campaign_state == "cancelled" else claimed.hours
+        if hours != self._terms.hours:
+            self._terms = replace(self._terms, hours=hours)
+            self._closes_at = self._terms.closes_at(claimed.now)
 
     def _note_settled(self, count: int) -> None:
         self._outstanding -= count
@@ -307,9 +330,21 @@ class BatchSender:
         # what is granted beyond the claim was given back with it
         route = self._route.window(replace(grant, places=len(positions)))
         try:
-            return await self._send_by(route, positions, claimed_at)
+            results = await self._send_by(route, positions, claimed_at)
         finally:
             await route.settle()
+        if self._terms.cap and self._ref.kind != "resend":
+            # a resend keeps the place of the first copy: that may have arrived
+            await self._release_unused(results)
+        return results
+
+    async def _release_unused(self, results: Sequence[Result]) -> None:
+        """Give back the places of the frequency cap that no letter took. A lost database leaves them taken."""
+        idle = [result.lead_id for result in results if result.outcome.kind not in frequency.KEEPS_PLACE]
+        try:
+            await frequency.release(await self._worker.read_connection(), self._ref.campaign_id, idle)
+        except DatabaseAway as error:
+            logger.warning("%s places of the frequency cap stay taken: %s", len(idle), error)
 
     async def _send_by(self, route: WindowRoute, positions: list[int], claimed_at: float) -> list[Result]:
         connection = await self._worker.read_connection()
@@ -334,6 +369,9 @@ class BatchSender:
             try:
                 connection = await self._worker.work_connection()
                 await self._worker.usage.flush(connection)
+                if self._is_closed:
+                    await lease.release_closed(connection, self._lease, settled=self._trusted)
+                    return
                 await lease.release(
                     connection,
                     self._lease,

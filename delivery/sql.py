@@ -17,7 +17,7 @@ UPDATE delivery_batch b
    AND (b.lease_until IS NULL OR b.lease_until < now())
    AND c.id = b.campaign_id AND c.state IN ('sending', 'sent', 'cancelled')
 RETURNING b.campaign_id, b.kind, b.attempt, b.variant, b.lead_ids, b.size, b.cursor, c.mailing_list_id,
-          b.mailbox_group
+          b.mailbox_group, b.time_zone, clock_timestamp()
 """
 
 # Keeps the lease while windows are under way; no row means that somebody else has it.
@@ -37,7 +37,7 @@ UPDATE delivery_batch b
        skipped = b.skipped + %(skipped)s, unknown = b.unknown + %(unknown)s
   FROM campaigns_campaign c
  WHERE b.id = %(batch)s AND b.lease_token = %(token)s AND b.cursor = %(cursor)s AND c.id = b.campaign_id
-RETURNING b.cursor, c.state, clock_timestamp()
+RETURNING b.cursor, c.state, clock_timestamp(), c.send_from, c.send_until, c.send_weekdays
 """
 
 # First try of a first batch: nothing to compare with, the fastest road in.

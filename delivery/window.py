@@ -11,13 +11,14 @@ from typing import Any
 from django.conf import settings
 
 from campaigns.addresses import address_hash
-from delivery import sql
+from delivery import frequency, sql
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.headers import list_unsubscribe
 from delivery.engine.message import MessageHead
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
+from delivery.frequency import Cap
 from delivery.letters import Letter
 from delivery.routes import WindowRoute, not_attempted
 from delivery.tokens import door_urls, signer
@@ -43,12 +44,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker knows of the batch it sends."""
+    """What a worker knows of the batch it sends. cap: the frequency cap, None where there is none to keep."""
 
     campaign_id: int
     list_id: int | None
     attempt: int
     prepared: Prepared
+    cap: Cap | None = None
 
 
 # a letter and the place for what becomes of it
@@ -109,17 +111,26 @@ async def _write_letters(
     """Read the leads as they are now and write to those that may be mailed; the others get their reason."""
     parameters = {"campaign": work.campaign_id, "list": work.list_id, "leads": list(lead_ids)}
     rows = await (await connection.execute(sql.WINDOW_LEADS, parameters)).fetchall()
+    reasons = {row[0]: ineligible(row[8], row[9], row[10], has_list=work.list_id is not None) for row in rows}
+    if work.cap:
+        await _reserve(connection, work.campaign_id, work.cap, reasons)
     date = datetime.now(UTC)
     pairs: list[Pair] = []
     for row in rows:
         result = results[row[0]] = Result(row[0], skip("erased"))
-        reason = ineligible(row[8], row[9], row[10], has_list=work.list_id is not None)
-        if reason:
-            result.outcome = skip(reason)
+        if reasons[row[0]]:
+            result.outcome = skip(reasons[row[0]])
             continue
         result.address_hash, result.address = address_hash(row[1]), row[1]
         pairs.append((result, _write(work, row, date, deadline)))
     return pairs
+
+
+async def _reserve(connection: AsyncConnection, campaign_id: int, cap: Cap, reasons: dict[int, str]) -> None:
+    """Take a place under the frequency cap for each lead without a reason; who gets none has one then."""
+    wanted = [lead_id for lead_id, reason in reasons.items() if not reason]
+    got = await frequency.reserve(connection, cap, campaign_id, wanted) if wanted else set()
+    reasons.update({lead_id: cap.reason for lead_id in wanted if lead_id not in got})
 
 
 def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: float) -> Letter:
