@@ -14,11 +14,12 @@ class DeliveryConfig(AppConfig):
         from delivery.erase import scrub_ledger
         from delivery.pace_check import check_duration, check_frequency_cap
         from delivery.panel import decisions_panel, hours_panel
-        from delivery.preflight import check_provider
+        from delivery.preflight import check_provider, check_sending_domain
 
         register_eraser(scrub_ledger)
         register_eraser(frequency.forget)
         register_check(check_provider)
+        register_check(check_sending_domain)
         register_check(check_duration)
         register_check(check_frequency_cap)
         register_panel(hours_panel)

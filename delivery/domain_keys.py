@@ -7,7 +7,7 @@ their records were seen in DNS, or a person says that they are there.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -89,14 +89,16 @@ def generate(*, domain_id: int, today: date, with_ed25519: bool = False) -> list
 
 
 @transaction.atomic
-def promote(*, domain_id: int) -> bool:
+def promote(*, domain_id: int, confirmed: Collection[str] | None = None) -> bool:
     """Sign with the next keys from now on; False where none wait. The old record must stay in DNS for a week.
 
+    confirmed: selectors whose records were found; with it, nothing happens before all of the next keys are among them.
     Raises SendingDomain.DoesNotExist, crypto.SecretUnreadable.
     """
     domain = SendingDomain.objects.select_for_update().get(pk=domain_id)
     waiting = domain.keys.get("next")
-    if not waiting:
+    selectors = {value for name, value in (waiting or {}).items() if name.endswith("_selector")}
+    if not waiting or (confirmed is not None and not selectors <= set(confirmed)):
         return False
     _put_to_use(domain, waiting)
     domain.save()

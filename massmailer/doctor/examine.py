@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError
 
-from massmailer.doctor import addresses, broker, database, files, machine, providers, python, workers
+from massmailer.doctor import addresses, broker, database, domains, files, machine, providers, python, workers
 from massmailer.doctor.check import Check, fail, warn
 from massmailer.embedded.errors import EngineError
 from massmailer.processes.options import StackError
@@ -53,6 +53,7 @@ CHECKS = (
     Item(workers.sweeper, "sweeper", ("redis", *DATABASE)),
     Item(providers.default_pools, "pools", DATABASE),
     Item(providers.providers, "providers", DATABASE),
+    Item(domains.sending_domains, "sending domains", DATABASE),
     Item(addresses.public_url, "PUBLIC_URL"),
     Item(addresses.tracking_url, "TRACKING_URL"),
     Item(addresses.bounce_domain, "BOUNCE_DOMAIN"),

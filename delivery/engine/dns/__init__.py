@@ -1,0 +1,1 @@
+"""What DNS says of a sending domain, read as receivers read it."""
