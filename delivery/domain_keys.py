@@ -127,20 +127,26 @@ def switch_signing(*, domain_id: int, on: bool, is_sure: bool = False) -> None:
     Raises SendingDomain.DoesNotExist, SwitchRefused.
     """
     domain = SendingDomain.objects.select_for_update().get(pk=domain_id)
-    if on and not domain.dkim_selector:
-        raise SwitchRefused("There is no key yet: generate one first.")
-    missing = unconfirmed(domain)
-    if on and not _can_sign(domain):
-        raise SwitchRefused(
-            "The key cannot be opened: put the old key back into ENCRYPTION_KEYS, or generate a new one."
-        )
-    if on and missing and not is_sure:
-        raise SwitchRefused(
-            f"The record of {' and of '.join(missing)} was not found in DNS yet. Publish it, then check DNS. If this "
-            "machine cannot ask DNS and you are certain that the record is there, say so."
-        )
+    reason = why_not_sign(domain, is_sure=is_sure) if on else ""
+    if reason:
+        raise SwitchRefused(reason)
     domain.is_signing = on
     domain.save(update_fields=["is_signing", "updated_at"])
+
+
+def why_not_sign(domain: SendingDomain, *, is_sure: bool) -> str:
+    """Why signing cannot be switched on now and what to do about it, "" when it can; `is_sure` as above."""
+    if not domain.dkim_selector:
+        return "There is no key yet: generate one first."
+    if not _can_sign(domain):
+        return "The key cannot be opened: put the old key back into ENCRYPTION_KEYS, or generate a new one."
+    missing = unconfirmed(domain)
+    if not missing or is_sure:
+        return ""
+    return (
+        f"The record of {' and of '.join(missing)} was not found in DNS yet. Publish it, then check DNS. If this "
+        "machine cannot ask DNS and you are certain that the record is there, say so."
+    )
 
 
 def _can_sign(domain: SendingDomain) -> bool:

@@ -83,6 +83,7 @@ def delivery_items() -> list[Item]:
     return [
         model_item("Providers", "dns", "delivery.provider"),
         model_item("Pools", "hub", "delivery.pool"),
+        model_item("Sending domains", "alternate_email", "delivery.sendingdomain"),
         model_item("Retries", "replay", "delivery.retrypolicy"),
         model_item("Sending policy", "speed", "delivery.sendingpolicy"),
         page_item("E-mails", "mail", "delivery_emails", "delivery.view_email"),

@@ -4,6 +4,7 @@ from campaigns.admin import registry
 from delivery.admin.alert import AlertAdmin
 from delivery.admin.alert_settings import AlertSettingsAdmin
 from delivery.admin.decisions import UnknownDecisionAdmin
+from delivery.admin.domain import SendingDomainAdmin
 from delivery.admin.emails import lead_section
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
@@ -36,6 +37,7 @@ __all__ = [
     "PoolAdmin",
     "ProviderAdmin",
     "RetryPolicyAdmin",
+    "SendingDomainAdmin",
     "SendingPolicyAdmin",
     "UnknownDecisionAdmin",
 ]

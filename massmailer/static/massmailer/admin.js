@@ -96,6 +96,23 @@
     if (event.target.matches?.("select[data-submits]")) event.target.form.requestSubmit();
   });
 
+  // a button that copies what it names; without a secure origin there is no clipboard, so the old way stands by
+  const copy = async (text) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const area = Object.assign(document.createElement("textarea"), { value: text });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copies]");
+    if (!button) return;
+    await copy(button.dataset.copies);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
     reach();
     nameIcons();
