@@ -127,9 +127,9 @@ def page_context(domain: SendingDomain) -> dict[str, Any]:
 
 
 def _shown(line: dict[str, Any]) -> dict[str, Any]:
-    """A line of a report with its badge; long TXT values in the strings of zone files beside the one-line form."""
+    """A line of a report with its badge; TXT values also in the strings of zone files."""
     paste = line.get("paste")
-    if paste and paste["kind"] == "TXT" and len(paste["value"]) > 255:
+    if paste and paste["kind"] == "TXT":
         paste = {**paste, "quoted": quoted_strings(paste["value"])}
     return {**line, "paste": paste, "badge": STATES[line["state"]], "variant": VARIANTS[line["state"]]}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Browser, Dialog, Page, Request, Route, expect, sync_playwright
 
 from bench.sink import Options, Sink
 from campaigns.leads import imports
 from campaigns.models import Campaign, Lead, LeadImport, Segment
-from delivery.models import Provider
+from delivery import domain_keys
+from delivery.models import Provider, SendingDomain
 from delivery.providers import add_provider
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
 
@@ -28,6 +31,24 @@ FLAGS = [
 ]  # fmt: skip
 # the machine of a test may be busy
 PATIENCE_MS = 20_000
+
+DNS_REPORT = {
+    "state": "error",
+    "lines": [
+        {"name": "SPF", "state": "ok", "found": "v=spf1 ip4:192.0.2.7 ~all - 0 of 10 look-ups.", "paste": None},
+        {
+            "name": "DMARC",
+            "state": "error",
+            "found": "news.example.com has no DMARC record, and no parent of it has one.",
+            "paste": {
+                "kind": "TXT",
+                "name": "_dmarc.news.example.com",
+                "value": "v=DMARC1; p=none",
+            },
+        },
+        {"name": "Tracking", "state": "unknown", "found": "DNS could not be asked: no answer.", "paste": None},
+    ],
+}
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -172,6 +193,7 @@ def test_a_campaign_from_the_first_word_to_its_launch(visit: Open) -> None:
     lead = a_lead("grace@example.com", first_name="Grace")
     a_list("Readers", lead)
     add_provider(name="Relay", url="smtp://127.0.0.1:2525")
+    SendingDomain.objects.create(domain="example.com", is_signing=True, dns_checked_at=timezone.now())
     page = visit().open(reverse("admin:campaigns_campaign_add"))
 
     page.locator("#id_name").fill("Spring")
@@ -328,6 +350,28 @@ def test_what_is_for_good_begins_at_the_way_back(visit: Open) -> None:
     assert not Lead.objects.exists()
 
 
+def test_a_sending_domain_gets_a_key_whose_record_is_copied(visit: Open) -> None:
+    page = visit().open(reverse("admin:delivery_sendingdomain_add"))
+    page.locator("#id_domain").fill("news.example.com")
+    save(page)
+    press(page, "Generate key")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.get_by_text("The key is made.")).to_be_visible()
+
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".mm-record").get_by_role("button", name="Copy").nth(1).click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    (record,) = domain_keys.records(SendingDomain.objects.get())
+    assert page.evaluate("navigator.clipboard.readText()") == record.value
+
+    press(page, "Switch signing on")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("was not found in DNS yet")
+    page.get_by_label("I am certain").check()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_text("Mail of this domain is signed from now on.")).to_be_visible()
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
 def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> None:
     lead = a_lead("somebody.with.a.very.long.address.indeed@subdomain.of.a.long.domain.example.com")
@@ -336,6 +380,8 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
     segment = Segment.objects.create(name="All", condition={"all": []})
     row = LeadImport.objects.create(file_name="a-long-file-name-of-leads.csv", file_path="/x", state="done")
     provider = Provider.objects.create(name="Relay", host="smtp.example.com")
+    domain = SendingDomain.objects.create(domain="news.example.com", dns_report=DNS_REPORT)
+    domain_keys.generate(domain_id=domain.pk, today=date(2026, 11, 26), with_ed25519=True)
     watched = visit(width=width, scheme=scheme)
     lists = ("campaign", "lead", "mailinglist", "segment", "template", "leadimport", "suppression")
     addresses = [
@@ -347,8 +393,13 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
         reverse("admin:campaigns_segment_change", args=[segment.pk]),
         reverse("admin:campaigns_template_change", args=[a_template().pk]),
         reverse("admin:campaigns_leadimport_change", args=[row.pk]),
-        *(reverse(f"admin:delivery_{name}_{page}") for name in ("provider", "pool") for page in ("changelist", "add")),
+        *(
+            reverse(f"admin:delivery_{name}_{page}")
+            for name in ("provider", "pool", "sendingdomain")
+            for page in ("changelist", "add")
+        ),
         reverse("admin:delivery_provider_change", args=[provider.pk]),
+        reverse("admin:delivery_sendingdomain_change", args=[domain.pk]),
         reverse("delivery_emails"),
         reverse("delivery_campaign_emails", args=[sending.pk]),
         reverse("delivery_messages"),
