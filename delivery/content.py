@@ -78,10 +78,12 @@ def prepare(campaign_id: int, variant: int, book: DomainBook) -> Prepared:
     content = CompiledContent.from_bytes(bytes(frozen.payload))
     sender = Mailbox(campaign.from_email, campaign.from_name)
     domain = book.find(campaign.from_email)
+    # a cancelled campaign only drains: a key that cannot be opened must not hold that up
+    signing = None if campaign.state == Campaign.State.CANCELLED else domain
     return Prepared(
         campaign_id=campaign_id,
         campaign={"id": campaign.pk, "name": campaign.name},
-        template=build_template(content, sender, campaign_headers(campaign), domain),
+        template=build_template(content, sender, campaign_headers(campaign), signing),
         sender=campaign.from_email,
         message_domain=domain_of(campaign.from_email),
         bounce_domain=bounce_domain_of(domain),

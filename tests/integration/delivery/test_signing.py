@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from bench.sink import Sink
 from campaigns.models import Campaign
@@ -131,6 +132,11 @@ def test_a_key_that_cannot_be_opened_holds_mail_back(
     message = Message.objects.get(id=message_id)
     assert (message.status, message.tries) == ("deferred", 0)
     assert "cannot be opened" in message.reply
+
+    Campaign.objects.update(state=Campaign.State.CANCELLED)
+    Batch.objects.update(not_before=Now())
+    assert send.send_batch(batch_id) == 2, "a cancelled campaign drains all the same"
+    assert sink.accepted() == []
 
 
 def test_transactional_mail_is_signed_and_follows_a_new_key(sink: Sink, worker: runtime.Runtime) -> None:
