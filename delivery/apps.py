@@ -12,7 +12,7 @@ class DeliveryConfig(AppConfig):
         from campaigns.services.preflight import register_check
         from delivery import frequency, opening
         from delivery.erase import scrub_ledger
-        from delivery.pace_check import check_duration, check_frequency_cap
+        from delivery.pace_check import check_duration, check_frequency_cap, check_local_time
         from delivery.panel import decisions_panel, hours_panel
         from delivery.preflight import check_provider, check_sending_domain
 
@@ -21,6 +21,7 @@ class DeliveryConfig(AppConfig):
         register_check(check_provider)
         register_check(check_sending_domain)
         register_check(check_duration)
+        register_check(check_local_time)
         register_check(check_frequency_cap)
         register_panel(hours_panel)
         register_panel(decisions_panel)

@@ -33,6 +33,13 @@ SELECT count(*), count(*) FILTER (WHERE %s <= (
 """
 
 
+def check_local_time(campaign: Campaign) -> Iterator[Problem]:
+    """A warning when leads' time zones are asked for and nothing depends on them."""
+    if campaign.by_local_time and hours_of(campaign).is_always:
+        message = "it goes by the time zone of each lead but has no hours, so it begins for everybody at once: "
+        yield Problem("warning", "no-hours", f"{message}choose hours, or turn it off", "delivery")
+
+
 def check_duration(campaign: Campaign) -> Iterator[Problem]:
     """A warning when the limits make the campaign take longer than a day."""
     limits = limits_of(campaign)

@@ -104,6 +104,11 @@ def test_the_limit_of_its_author_counts_too() -> None:
     assert "5 days" in warnings(campaign, "slow-pace")[0]
 
 
+def test_local_time_without_hours_is_pointed_out() -> None:
+    assert "begins for everybody at once" in warnings(a_campaign(by_local_time=True), "no-hours")[0]
+    assert warnings(a_campaign(by_local_time=True, send_from=NINE), "no-hours") == []
+
+
 def test_hours_that_never_open_refuse_the_launch() -> None:
     campaign = a_campaign(send_from=NINE, send_until=NINE, max_per_hour=1)
     assert [problem.code for problem in preflight(campaign) if problem.is_error] == ["closed-hours"]
