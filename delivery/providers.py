@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
 from delivery.engine.smtp import Endpoint, ProbeReport, probe
+from delivery.esp.account import account_of
+from delivery.esp.check import EspReport, check
+from delivery.esp.kinds import KINDS, problems
 from delivery.models import Pool, PoolMember, Provider
 
 
@@ -52,10 +55,45 @@ def add_provider(
     endpoint = Endpoint.from_url(url)
     secrets = {"password": endpoint.password, "ca_file": endpoint.ca_file, "verify": "" if endpoint.verify else "no"}
     provider = Provider.objects.filter(name=name).first() or Provider(name=name)
+    provider.kind, provider.options, provider.batch_size = Provider.Kind.SMTP, {}, None
     provider.host, provider.port, provider.security = endpoint.host, endpoint.port, endpoint.security
     provider.username, provider.local_address = endpoint.username, endpoint.local_address or None
     provider.rate_per_second, provider.max_connections = rate_per_second, max_connections
     provider.credentials = {key: value for key, value in secrets.items() if value}
+    provider.full_clean()
+    provider.save()
+    join_pools(provider, weight=weight, pools=pools)
+    return provider
+
+
+@transaction.atomic
+def add_esp(
+    *,
+    name: str,
+    kind: str,
+    secrets: Mapping[str, str],
+    options: Mapping[str, str],
+    batch_size: int | None = None,
+    weight: int = 1,
+    rate_per_second: float | None = None,
+    max_connections: int = 20,
+    pools: Sequence[str] = (),
+) -> Provider:
+    """Create or change the ESP account called `name` and put it into the pools, by default those of both streams.
+
+    secrets: "api_key" and, for some kinds, "secret_key"; options: see `delivery.esp.kinds`. What is left empty of the
+    secrets stays as it is stored, where the account is of the same kind.
+    Raises ValueError that names what is wrong, Pool.DoesNotExist for an unknown pool.
+    """
+    provider = Provider.objects.filter(name=name).first() or Provider(name=name)
+    kept = provider.credentials if provider.kind == kind else {}
+    given = {**kept, **{key: value for key, value in secrets.items() if value}}
+    wrong = problems(KINDS[kind], given, options)
+    if wrong:
+        raise ValueError(" ".join(f"{key}: {words}" for key, words in wrong.items()))
+    provider.kind, provider.host, provider.username, provider.local_address = kind, "", "", None
+    provider.options, provider.credentials, provider.batch_size = dict(options), given, batch_size
+    provider.rate_per_second, provider.max_connections = rate_per_second, max_connections
     provider.full_clean()
     provider.save()
     join_pools(provider, weight=weight, pools=pools)
@@ -70,6 +108,12 @@ def join_pools(provider: Provider, *, weight: int = 1, pools: Sequence[str] = ()
         PoolMember.objects.update_or_create(pool=pool, provider=provider, defaults={"weight": weight})
 
 
-def check_connection(provider_id: int) -> ProbeReport:
-    """Connect, log in and leave: what the server offers, or what is wrong and its cure. Takes seconds at most."""
-    return asyncio.run(probe(endpoint_of(Provider.objects.get(pk=provider_id))))
+def check_connection(provider_id: int) -> ProbeReport | EspReport:
+    """Connect, log in and leave, or ask an ESP whether the key works: what was found, or what is wrong and its cure.
+
+    Takes seconds at most; no mail is sent. Raises crypto.SecretUnreadable, ValueError for settings that cannot be used.
+    """
+    provider = Provider.objects.get(pk=provider_id)
+    if provider.kind != Provider.Kind.SMTP:
+        return check(account_of(provider))
+    return asyncio.run(probe(endpoint_of(provider)))

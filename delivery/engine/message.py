@@ -6,7 +6,6 @@ result is a whole message in CRLF lines that can be written after DATA as it is.
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 # share of the newest request in the measured latency
 NEWEST = 0.2
 UNFORESEEN = outcomes.unknown("the worker failed in an unforeseen way; see its log")
+NOT_WRITTEN = Outcome(Kind.RENDER_ERROR, reply="the message could not be written for the ESP; see the worker's log")
 HUNG_UP = outcomes.not_attempted("the provider's settings changed")
 
 
@@ -98,9 +99,9 @@ class EspChannel:
         began = time.monotonic()
         try:
             answered = iter(self._way.deliver(Request(timely, request.text)))
-        except Exception:  # a fault of ours: whether the request had left by then cannot be told
+        except Exception:  # a fault of ours
             logger.exception("a request of %s messages failed", len(timely))
-            return [UNFORESEEN] * len(request.pieces)
+            return [UNFORESEEN if self._way.may_have_written() else NOT_WRITTEN] * len(request.pieces)
         found = [next(answered) if piece.letter.deadline > now else too_late() for piece in request.pieces]
         if any(outcome.kind is Kind.ACCEPTED for outcome in found):
             self._observe(time.monotonic() - began)

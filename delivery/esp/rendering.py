@@ -116,7 +116,8 @@ def whole_message(letter: Letter, content: Content) -> EmailMultiAlternatives:
     message = _message(letter.template, content)
     message.to = [_recipient(letter)]
     message.extra_headers |= dict(letter.head.headers)
-    message.metadata = {TOKEN: letter.token}
+    if letter.token:
+        message.metadata = {TOKEN: letter.token}
     return message
 
 

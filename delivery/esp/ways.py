@@ -33,6 +33,10 @@ class Way(Protocol):
         """Hand over one request; one outcome for each piece, in order. Raises only for faults of ours."""
         ...
 
+    def may_have_written(self) -> bool:
+        """False where this thread's last request surely did not leave."""
+        ...
+
     def close(self) -> None:
         """Hang up."""
         ...
@@ -54,6 +58,9 @@ class HttpWay:
 
     def close(self) -> None:
         self._backend.close()
+
+    def may_have_written(self) -> bool:
+        return wire.has_written()
 
     def _failure(self, error: Exception) -> Outcome:
         """The outcome of each message of the request that ended in this error."""
@@ -92,27 +99,28 @@ class ListWay(HttpWay):
     def deliver(self, request: Request) -> list[Outcome]:
         wire.begin()
         built = [self._build(piece) for piece in request.pieces]
-        payloads = [one for one in built if not isinstance(one, Outcome)]
-        answered = iter(self._post(payloads) if payloads else [])
+        ready = [one for one in built if not isinstance(one, Outcome)]
+        answered = iter(self._post(ready) if ready else [])
         return [one if isinstance(one, Outcome) else next(answered) for one in built]
 
-    def _build(self, piece: Piece) -> Any:
-        """anymail's payload, or the outcome of a message that it cannot express for this ESP."""
+    def _build(self, piece: Piece) -> dict[str, Any] | Outcome:
+        """What anymail would post for one message, or the outcome of one that it cannot express for this ESP."""
         try:
-            return self._backend.build_message_payload(_whole(piece), self._backend.send_defaults)
+            payload = self._backend.build_message_payload(_whole(piece), self._backend.send_defaults)
+            return dict(payload.get_request_params(self._backend.api_url))
         except AnymailError as error:
             return outcomes.unsendable(error)
 
-    def _post(self, payloads: Sequence[Any]) -> list[Outcome]:
+    def _post(self, singly: Sequence[dict[str, Any]]) -> list[Outcome]:
         try:
-            response = self._backend.post_to_esp(_ListPayload(payloads, self._join), payloads[0].message)
+            response = self._backend.post_to_esp(_ListPayload(singly, self._join), None)
         except AnymailError as error:
-            return [self._failure(error)] * len(payloads)
+            return [self._failure(error)] * len(singly)
         try:
-            read = self._read(self._label, response, len(payloads))
+            read = self._read(self._label, response, len(singly))
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            read = [outcomes.unknown(f"{self._label}'s answer cannot be read: {error!r}")] * len(payloads)
-        return [*read, *[outcomes.absent(self._label)] * (len(payloads) - len(read))][: len(payloads)]
+            read = [outcomes.unknown(f"{self._label}'s answer cannot be read: {error!r}")] * len(singly)
+        return [*read, *[outcomes.absent(self._label)] * (len(singly) - len(read))][: len(singly)]
 
 
 Join = Callable[[Sequence[Any]], tuple[str, Any, Mapping[str, str]]]
@@ -121,17 +129,16 @@ Join = Callable[[Sequence[Any]], tuple[str, Any, Mapping[str, str]]]
 class _ListPayload:
     """Many of anymail's payloads as one: what its backends ask of a payload when they post it."""
 
-    def __init__(self, payloads: Sequence[Any], join: Join) -> None:
-        self._payloads = payloads
+    def __init__(self, singly: Sequence[dict[str, Any]], join: Join) -> None:
+        """singly: the arguments with which each of them would be posted."""
+        self._singly = singly
         self._join = join
 
     def get_request_params(self, api_url: str) -> dict[str, Any]:
         """Arguments of requests.Session.request."""
-        params: dict[str, Any] = self._payloads[0].get_request_params(api_url)
-        endpoint, data, headers = self._join([json.loads(payload.serialize_data()) for payload in self._payloads])
-        params |= {"url": urljoin(api_url, endpoint), "data": json.dumps(data)}
-        params["headers"] = {**params["headers"], **headers}
-        return params
+        endpoint, data, headers = self._join([json.loads(params["data"]) for params in self._singly])
+        own = {"url": urljoin(api_url, endpoint), "data": json.dumps(data)}
+        return {**self._singly[0], **own, "headers": {**self._singly[0]["headers"], **headers}}
 
 
 def _join_postmark(messages: Sequence[Any]) -> tuple[str, Any, Mapping[str, str]]:
@@ -185,6 +192,9 @@ class SesWay:
 
     def close(self) -> None:
         self._backend.close()
+
+    def may_have_written(self) -> bool:
+        return True  # boto3 does not tell
 
     def deliver(self, request: Request) -> list[Outcome]:
         return [self._deliver(piece) for piece in request.pieces]

@@ -1,41 +1,60 @@
-"""Add or change an SMTP provider."""
+"""Add or change a provider: an SMTP relay or an ESP account."""
 
 from __future__ import annotations
+
+import os
+import sys
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from delivery.models import Pool
-from delivery.providers import add_provider, check_connection
+from delivery.crypto import SecretUnreadable
+from delivery.esp.kinds import KINDS
+from delivery.models import Pool, Provider
+from delivery.providers import add_esp, add_provider, check_connection
+
+FROM_STDIN = "-"
+# where a secret is looked for when it is not given: an argument can be read by everybody on the machine
+VARIABLES = {"api_key": "MASSMAILER_ESP_KEY", "secret_key": "MASSMAILER_ESP_SECRET"}
 
 
 class Command(BaseCommand):
-    help = "Add an SMTP provider to the default pools, or change the one of that name."
+    help = "Add a provider to the default pools, or change the one of that name: an SMTP relay or an ESP account."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True)
+        way = parser.add_mutually_exclusive_group(required=True)
+        way.add_argument("--smtp", metavar="URL", help="smtp://, smtp+starttls:// or smtps://user:password@host:port")
+        way.add_argument("--esp", choices=sorted(KINDS), help="an account at this ESP")
+        for name, words in (("api-key", "API key, server token or access key ID"), ("api-secret", "secret key")):
+            variable = VARIABLES["api_key" if name == "api-key" else "secret_key"]
+            parser.add_argument(
+                f"--{name}",
+                default="",
+                metavar="KEY",
+                help=f"{words}; - reads a line of standard input, or set {variable}",
+            )
         parser.add_argument(
-            "--smtp", required=True, metavar="URL", help="smtp://, smtp+starttls:// or smtps://user:password@host:port"
+            "--option",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="such as domain=… or region=… (repeatable)",
         )
+        parser.add_argument("--recipients", type=int, default=None, help="recipients a call of an ESP (default 50)")
         parser.add_argument("--weight", type=int, default=1, help="share of the traffic (default 1)")
         parser.add_argument("--rate", type=_rate, default=None, metavar="N/s", help="at most so many e-mails a second")
         parser.add_argument("--connections", type=int, default=20, help="connections per worker process (default 20)")
         parser.add_argument("--pool", action="append", default=[], help="put it into this pool instead (repeatable)")
         parser.add_argument("--check", action="store_true", help="connect and log in before adding it for good")
 
-    def handle(self, **options: object) -> None:
+    def handle(self, **options: Any) -> None:
         try:
-            provider = add_provider(
-                name=str(options["name"]),
-                url=str(options["smtp"]),
-                weight=int(str(options["weight"])),
-                rate_per_second=options["rate"],  # type: ignore[arg-type]  # _rate returns a float or None
-                max_connections=int(str(options["connections"])),
-                pools=options["pool"],  # type: ignore[arg-type]  # a list of texts
-            )
+            provider = _add(options)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        except ValueError as error:
+        except (ValueError, SecretUnreadable) as error:
             raise CommandError(str(error)) from error
         except Pool.DoesNotExist as error:
             known = ", ".join(Pool.objects.values_list("name", flat=True)) or "none yet"
@@ -45,6 +64,41 @@ class Command(BaseCommand):
             if report.error:
                 raise CommandError(f"Added, but it does not answer as it should: {report.error}")
         self.stdout.write(str(provider.pk))
+
+
+def _add(options: dict[str, Any]) -> Provider:
+    shared = {
+        "name": options["name"],
+        "weight": options["weight"],
+        "rate_per_second": options["rate"],
+        "max_connections": options["connections"],
+        "pools": options["pool"],
+    }
+    if options["smtp"]:
+        return add_provider(url=options["smtp"], **shared)
+    return add_esp(
+        kind=options["esp"],
+        secrets={
+            "api_key": _secret(options["api_key"], "api_key"),
+            "secret_key": _secret(options["api_secret"], "secret_key"),
+        },
+        options=dict(_pair(text) for text in options["option"]),
+        batch_size=options["recipients"],
+        **shared,
+    )
+
+
+def _secret(given: str, name: str) -> str:
+    if given == FROM_STDIN:
+        return sys.stdin.readline().strip()
+    return given or os.environ.get(VARIABLES[name], "")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name or not value:
+        raise CommandError(f"--option {text!r} is not of the form NAME=VALUE, such as domain=mail.example.com.")
+    return name.strip(), value.strip()
 
 
 def _rate(text: str) -> float:

@@ -181,3 +181,13 @@ def test_ses_gets_readable_headers(deliver: Deliver, server: EspServer) -> None:
     assert max(len(line) for line in raw.splitlines() if line.startswith(b"Subject")) < 78
     assert message.headers["Reply-To"] == "a@b.example"
     assert message.subject == "News for Zoë"
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_letter_without_headers_or_token_goes_out(deliver: Deliver, server: EspServer, kind: str) -> None:
+    letter = make_letter(1, make_template(static_headers=[]), token="")
+
+    (outcome,) = deliver(kind, [replace(letter, head=replace(letter.head, headers=()))])
+
+    assert outcome.kind is Kind.ACCEPTED
+    assert len(server.accepted) == 1
