@@ -30,7 +30,10 @@ def client() -> Client:
 def typed(kind: str, **changes: str) -> dict[str, str]:
     own = {"mailgun": {"domain": "mail.example.com"}, "ses": {"region": "eu-central-1"}}.get(kind, {})
     secrets = {"api_key": "k3y-value"} | ({"secret_key": "s3cret-value"} if kind in ("ses", "mailjet") else {})
-    fields = {"name": "Account", "kind": kind, "port": "587", "security": "starttls", "max_connections": "20"}
+    fields = {
+        "name": "Account", "kind": kind, "port": "587", "security": "starttls", "max_connections": "20",
+        "group_limits-TOTAL_FORMS": "0", "group_limits-INITIAL_FORMS": "0",
+    }  # fmt: skip
     return {**fields, **own, **secrets, **changes}
 
 
