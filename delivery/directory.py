@@ -69,19 +69,27 @@ class Directory:
         return found
 
 
+def _rows(columns: str, table: str) -> str:
+    return f"(SELECT coalesce(jsonb_agg(jsonb_build_array({columns})), '[]') FROM {table})"  # noqa: S608 - our names
+
+
 _columns = ", ".join(str(column.column) for column in Provider._meta.concrete_fields)
-PROVIDERS = f"SELECT {_columns} FROM delivery_provider WHERE state = 'active'"  # noqa: S608 - names of our columns
-POOLS = "SELECT id, stream, is_default, selection FROM delivery_pool"
-MEMBERS = "SELECT pool_id, provider_id, tier, weight FROM delivery_poolmember ORDER BY tier, id"
-GROUPS = "SELECT provider_id, mailbox_group, rate_per_second FROM delivery_grouplimit"
-WARM_UPS = "SELECT provider_id, mailbox_group, ramp, stage FROM delivery_warmup WHERE state <> 'done'"
+# One statement: windows use the same connection meanwhile, so nothing may span two. 0.8 ms.
+READ = "SELECT " + ", ".join(
+    (
+        _rows(_columns, "delivery_provider WHERE state = 'active'"),
+        _rows("id, stream, is_default, selection", "delivery_pool"),
+        _rows("pool_id, provider_id, tier, weight", "delivery_poolmember"),
+        _rows("provider_id, mailbox_group, rate_per_second", "delivery_grouplimit"),
+        _rows("provider_id, mailbox_group, ramp, stage", "delivery_warmup WHERE state <> 'done'"),
+    )
+)
 
 
 async def read(connection: AsyncConnection) -> Directory:
-    """The directory as it is now, in one round trip (0.8 ms). Raises one of DatabaseAway."""
-    async with connection.pipeline():
-        cursors = [await connection.execute(statement) for statement in (PROVIDERS, POOLS, MEMBERS, GROUPS, WARM_UPS)]
-    return build(*[await cursor.fetchall() for cursor in cursors])
+    """The directory as it is now. Raises one of DatabaseAway."""
+    row = await (await connection.execute(READ)).fetchone()
+    return build(*(row or ([], [], [], [], [])))
 
 
 def build(
@@ -91,12 +99,12 @@ def build(
     groups: Sequence[tuple[Any, ...]],
     warm_ups: Sequence[tuple[Any, ...]] = (),
 ) -> Directory:
-    """A directory from rows in the order of the statements above."""
+    """A directory from the rows that READ gives; moments are texts in them, good enough to tell changes by."""
     columns = [column.attname for column in Provider._meta.concrete_fields]
     known = [Provider.from_db("default", columns, row) for row in providers]
     active = {provider.pk: provider for provider in known}
     by_pool: dict[int, list[Member]] = defaultdict(list)
-    for pool_id, provider_id, tier, weight in members:
+    for pool_id, provider_id, tier, weight in sorted(members):
         if provider_id in active:
             by_pool[pool_id].append(Member(provider_id, tier, weight))
     return Directory(

@@ -144,11 +144,11 @@ def _event_columns(events: Sequence[Event]) -> dict[str, list[object]]:
 async def used(connection: AsyncConnection, limit: Limit) -> int:
     """How much of a quota is used up today, for a Redis that has forgotten it. 0 for a limit that has no records.
 
-    Keys: "provider:ID:day", "warmup:ID" for a provider as a whole, "warmup:ID:GROUP", "sender:ID:day".
+    Keys: "provider:ID:day", "warm:ID" for a provider as a whole, "warm:ID:GROUP", "sender:ID:day".
     """
     kind, number, *rest = limit.key.split(":")
-    if kind in ("provider", "warmup"):
-        group = rest[0] if kind == "warmup" and rest else ""
+    if kind in ("provider", "warm"):
+        group = rest[0] if kind == "warm" and rest else ""
         found = await connection.execute(USED_TODAY, {"provider": int(number), "group": group})
     elif kind == "sender":
         found = await connection.execute(SENT_TODAY_BY_USER, {"user": int(number)})

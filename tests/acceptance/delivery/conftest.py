@@ -72,5 +72,7 @@ def checked(campaign: Campaign) -> Numbers:
 def wait_until_over(campaign: Campaign, seconds: float = 60) -> Numbers:
     """Poll until the first pass is over, checking the identity each time; then recount it from the ledger."""
     wait_for(lambda: (n := checked(campaign)).pending == 0 and n.audience > 0, seconds, "the first pass is over")
-    assert checked(campaign) == recount(campaign.pk)
+    summed, counted = checked(campaign).as_dict(), recount(campaign.pk).as_dict()
+    # the state may move between the two looks
+    assert summed | {"state": ""} == counted | {"state": ""}
     return checked(campaign)
