@@ -1,4 +1,4 @@
-"""What delivery shows on a campaign's page in the admin: when it may send, and what waits for a person's decision."""
+"""What delivery shows on a campaign's page in the admin: its way out, when it may send, what waits for a decision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db.models import F, Sum
 
 from campaigns.models import Campaign
 from campaigns.panels import Panel
-from delivery import opening
+from delivery import opening, pools
 
 ZONES_SHOWN = 6
 
@@ -21,6 +21,15 @@ class ClosedZone:
     zone: str
     leads: int
     opens_at: dt.datetime
+
+
+def pool_panel(campaign: Campaign) -> Panel | None:
+    """Which pool it leaves by, and which providers; nothing once it is over."""
+    if campaign.state in (Campaign.State.SENT, Campaign.State.CANCELLED):
+        return None
+    chosen = pools.chosen_pool(campaign)
+    context = {"chosen": chosen, "members": pools.active_members(chosen.pool)}
+    return Panel("Way out", "admin/delivery/pool_panel.html", context)
 
 
 def hours_panel(campaign: Campaign) -> Panel | None:

@@ -135,7 +135,7 @@ class CampaignAdmin(CampaignActions):
             "progress": None if editable else progress_of(request, campaign),
             "problems": preflight(campaign) if editable and request.method == "GET" else [],
             "is_checked": editable and request.method == "GET",
-            "panels": [] if editable else panels.render_panels(request, campaign),
+            "panels": panels.render_panels(request, campaign),
         }
 
     @display(description="State", label=STATE_VARIANTS)

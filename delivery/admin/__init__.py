@@ -1,6 +1,7 @@
 """The operators' pages of the admin site, and what delivery adds to the marketers' pages."""
 
 from campaigns.admin import registry
+from delivery.admin import campaign_pool
 from delivery.admin.alert import AlertAdmin
 from delivery.admin.alert_settings import AlertSettingsAdmin
 from delivery.admin.decisions import UnknownDecisionAdmin
@@ -27,6 +28,15 @@ registry.register_campaign_button(
         icon="forward_to_inbox",
         url_name="delivery_test_send",
         permission="campaigns.change_campaign",
+    )
+)
+registry.register_campaign_button(
+    registry.CampaignButton(
+        title="Pool",
+        icon="hub",
+        url_name="delivery_campaign_pool",
+        permission=campaign_pool.PERMISSION,
+        states=campaign_pool.STATES,
     )
 )
 registry.register_lead_section(lead_section)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from campaigns.admin.base import guarded
-from delivery.admin import dead_letters, dead_list, emails, message, messages, test_send, unknown, unknown_log
+from delivery.admin import (
+    campaign_pool,
+    dead_letters,
+    dead_list,
+    emails,
+    message,
+    messages,
+    test_send,
+    unknown,
+    unknown_log,
+)
 
 urlpatterns = [
     path("emails/", guarded(emails.chooser), name="delivery_emails"),
@@ -37,6 +47,7 @@ urlpatterns = [
     path("delivery/dead/decisions/<int:decision_id>/stop/", guarded(dead_list.stop), name="delivery_dead_stop"),
     path("delivery/dead/<int:campaign_id>/requeue/", guarded(dead_letters.requeue_view), name="delivery_dead_requeue"),
     path("delivery/dead/<int:campaign_id>/discard/", guarded(dead_letters.discard_view), name="delivery_dead_discard"),
+    path("campaigns/campaign/<int:campaign_id>/pool/", guarded(campaign_pool.pool_view), name="delivery_campaign_pool"),
     path(
         "campaigns/campaign/<int:campaign_id>/test-send/",
         guarded(test_send.test_send_view),

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from campaigns.models import Campaign
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.states import StateConflict, schedule_campaign
-from delivery import sweep
+from delivery import pools, sweep
 from delivery.numbers import Numbers, campaign_numbers
 from delivery.progress import watch
 
@@ -21,17 +21,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("campaign", type=int, help="id of the campaign")
+        parser.add_argument("--pool", metavar="NAME", help="leave by this pool instead of the usual one")
         parser.add_argument("--wait", action="store_true", help="wait until the first pass is over")
         parser.add_argument("--timeout", type=float, default=0, metavar="SECONDS", help="give up waiting after so long")
         parser.add_argument("--json", action="store_true", help="print the numbers as one JSON object at the end")
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
-    def handle(self, *, campaign: int, wait: bool, timeout: float, json: bool, **_: object) -> None:
+    def handle(
+        self, *, campaign: int, wait: bool, timeout: float, json: bool, pool: str | None = None, **_: object
+    ) -> None:
         try:
+            if pool:
+                pools.set_campaign_pool(campaign_id=campaign, pool_id=pools.pool_named(pool).pk)
             schedule_campaign(campaign_id=campaign)
         except Campaign.DoesNotExist as error:
             raise CommandError(f"There is no campaign {campaign}.") from error
-        except (StateConflict, CampaignInvalid) as error:
+        except (StateConflict, CampaignInvalid, pools.PoolRefused) as error:
             raise CommandError(str(error)) from error
         # the sweeper would find it within a second; this saves the second
         sweep.publish_launches()

@@ -209,8 +209,9 @@ def test_a_pool_takes_members_with_tier_and_weight(client: Client) -> None:
     client.post(
         reverse("admin:delivery_pool_add"),
         {
-            "name": "Fast", "stream": "marketing", "members-TOTAL_FORMS": "1", "members-INITIAL_FORMS": "0",
-            "members-MIN_NUM_FORMS": "0", "members-MAX_NUM_FORMS": "1000", "members-0-provider": str(provider.pk),
+            "name": "Fast", "stream": "marketing", "selection": "weighted", "members-TOTAL_FORMS": "1",
+            "members-INITIAL_FORMS": "0", "members-MIN_NUM_FORMS": "0", "members-MAX_NUM_FORMS": "1000",
+            "members-0-provider": str(provider.pk),
             "members-0-tier": "2", "members-0-weight": "5",
         },
     )  # fmt: skip
