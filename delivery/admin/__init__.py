@@ -9,6 +9,7 @@ from delivery.admin.domain import SendingDomainAdmin
 from delivery.admin.emails import lead_section
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
+from delivery.admin.reply_rule import ReplyRuleAdmin
 from delivery.admin.retry_policy import RetryPolicyAdmin
 from delivery.admin.sending_policy import SendingPolicyAdmin
 
@@ -46,6 +47,7 @@ __all__ = [
     "AlertSettingsAdmin",
     "PoolAdmin",
     "ProviderAdmin",
+    "ReplyRuleAdmin",
     "RetryPolicyAdmin",
     "SendingDomainAdmin",
     "SendingPolicyAdmin",

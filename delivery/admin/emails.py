@@ -17,7 +17,11 @@ from campaigns.admin.base import demand, find, key_of, render_page
 from campaigns.leads.guard import guard
 from campaigns.models import Campaign, Lead
 from delivery.admin import ledger
+from delivery.engine.classify import Classifier
+from delivery.engine.rule import Verdict
 from delivery.models import Email, Provider
+from delivery.reply_rules import current
+from delivery.reply_words import Recorded, explain
 
 VIEW = "delivery.view_email"
 VARIANTS = {
@@ -146,10 +150,13 @@ def moment(value: Any) -> str:
 
 
 def described(request: HttpRequest, rows: list[Email]) -> list[dict[str, Any]]:
-    """The rows with the names of lead, campaign and provider: three look-ups a page, whatever its size."""
+    """The rows with names and what their replies mean: four look-ups a page, whatever its size."""
     leads = Lead.objects.in_bulk({row.lead_id for row in rows}) if request.user.has_perm("campaigns.view_lead") else {}
     campaigns = dict(Campaign.objects.filter(pk__in={row.campaign_id for row in rows}).values_list("pk", "name"))
-    providers = dict(Provider.objects.filter(pk__in={row.provider_id for row in rows}).values_list("pk", "name"))
+    used = Provider.objects.filter(pk__in={row.provider_id for row in rows}).values_list("pk", "name", "kind")
+    providers = {pk: name for pk, name, _ in used}
+    kinds = {pk: kind for pk, _, kind in used}
+    classifier = current()
     return [
         {
             "email": row,
@@ -157,9 +164,23 @@ def described(request: HttpRequest, rows: list[Email]) -> list[dict[str, Any]]:
             "campaign": campaigns.get(row.campaign_id, ""),
             "provider": providers.get(row.provider_id or 0, ""),
             "variant": VARIANTS.get(row.status, "default"),
+            "meaning": meaning_of(row, leads.get(row.lead_id), kinds.get(row.provider_id or 0, ""), classifier),
         }
         for row in rows
     ]
+
+
+def meaning_of(row: Email, lead: Lead | None, provider_kind: str, classifier: Classifier) -> Verdict | None:
+    """What today's rules say of the reply in a row."""
+    recorded = Recorded(
+        row.code,
+        row.enhanced,
+        row.reply,
+        group=lead.mailbox_group if lead else "",
+        provider_id=row.provider_id,
+        is_smtp=provider_kind in ("", Provider.Kind.SMTP),
+    )
+    return explain(recorded, classifier)
 
 
 def lead_section(request: HttpRequest, lead: Lead) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from delivery.engine.outcome import Kind
 from delivery.engine.phrases import Phrase, parse_phrase
@@ -78,6 +79,8 @@ class CompiledRule:
         return None if self.phrases else self.enhanced is None or not self.rule.either
 
 
+# the built-in table is read once, however often an operator's rules change
+@lru_cache(maxsize=1024)
 def compile_rule(rule: Rule) -> CompiledRule:
     """Read a rule's patterns. Raises BadPattern or BadPhrase with a sentence that names the cure."""
     return CompiledRule(

@@ -400,6 +400,7 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
         ),
         reverse("admin:delivery_provider_change", args=[provider.pk]),
         reverse("admin:delivery_sendingdomain_change", args=[domain.pk]),
+        *(reverse(f"admin:delivery_replyrule_{page}") for page in ("changelist", "add", "try", "built_in")),
         reverse("delivery_emails"),
         reverse("delivery_campaign_emails", args=[sending.pk]),
         reverse("delivery_messages"),
