@@ -61,6 +61,10 @@ class DomainBook:
         self._rows = found
         return self._version
 
+    def expire(self) -> None:
+        """Let the next refresh read the rows, however young they are."""
+        self._read_at = float("-inf")
+
     def find(self, address: str) -> Known | None:
         """What was last read of the row for this From address or domain. No I/O: a running loop may call it."""
         return next((self._rows[name] for name in candidates(address) if name in self._rows), None)

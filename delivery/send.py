@@ -68,7 +68,9 @@ def send_batch(batch_id: int) -> int:
         raise
     sender = BatchSender(worker, taken, prepared, route, agreed, rng)
     worker.run(sender.run())
-    worker.alarms.tell()
+    if worker.alarms.tell():
+        # one of them may have paused the domain
+        worker.domains.expire()
     return sender.settled_count
 
 
