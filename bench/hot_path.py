@@ -25,7 +25,7 @@ from bench import throughput_references as references
 from bench.main_job import manage
 from bench.sink import Sink
 from bench.throughput_meter import Meter
-from bench.throughput_stack import Load, make_campaign, make_leads, processes
+from bench.throughput_stack import Load, make_campaign, make_leads, processes, sign_messages
 
 SHOWN_LINES = 60
 
@@ -68,6 +68,8 @@ def run(given: argparse.Namespace, folder: Path) -> None:
     """As many campaigns as runs, each to all leads."""
     load = Load(given.leads, given.size, given.merge_tags, given.links)
     make_leads(load.leads)
+    if given.dkim:
+        sign_messages()
     with references.open_sink(given.latency_ms) as sink:
         manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
         for number in range(given.runs):
@@ -87,6 +89,7 @@ def parse() -> Any:
     add("--size", type=int, default=2000, metavar="BYTES")
     add("--merge-tags", type=int, default=4, metavar="N")
     add("--links", type=int, default=5, metavar="N")
+    add("--dkim", action="store_true")
     add("--latency-ms", type=float, default=0.0, metavar="MS")
     add("--runs", type=int, default=3, metavar="N")
     add("--profile", choices=("cumulative", "tottime"), help="profile the last run")

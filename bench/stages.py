@@ -58,8 +58,12 @@ def steps(size_bytes: int, tags: int, links: int) -> dict[str, Callable[[], obje
 
     campaign = Campaign(pk=7, name="News", from_email="news@sender.example", from_name="News", mailing_list_id=3)
     content = compile_content(ContentSource(SUBJECT, "", build_for_size(tags, links, size_bytes), "html"))
-    template = build_template(content, Mailbox(campaign.from_email, campaign.from_name), campaign_headers(campaign))
-    work = Assignment(7, 3, 1, Prepared(7, {"id": 7, "name": "News"}, template, campaign.from_email, "sender.example"))
+    template = build_template(
+        content, Mailbox(campaign.from_email, campaign.from_name), campaign_headers(campaign), None
+    )
+    sender, domain = campaign.from_email, "sender.example"
+    prepared = Prepared(7, {"id": 7, "name": "News"}, template, sender, domain, f"bounce.{domain}")
+    work = Assignment(7, 3, 1, prepared)
     leads, now, sign = rows(), dt.datetime.now(dt.UTC), signer().sign_all
     letters = [_write(work, row, now, 1e12) for row in leads]
     rendered = [_render(letter) for letter in letters]

@@ -1,6 +1,6 @@
 """How fast the whole product sends, beside what others do against the same sink in the same run.
 
-    .venv/bin/python -m bench.throughput [--leads 200000] [--size 2000] [--merge-tags 4] [--links 5] [--latency-ms 0]
+    .venv/bin/python -m bench.throughput [--leads 200000] [--size 2000] [--merge-tags 4] [--links 5] [--dkim]
 
 Starts the real stack with engines of its own in a temporary folder, launches a campaign through the public commands,
 and measures from the launch to the last recorded outcome. The references follow one after the other: Postfix's
@@ -24,7 +24,7 @@ from bench import throughput_references as references
 from bench.main_job import Failed, manage
 from bench.throughput_references import Reference
 from bench.throughput_report import Report
-from bench.throughput_stack import Load, Sent, make_campaign, make_leads, send_campaign
+from bench.throughput_stack import Load, Sent, make_campaign, make_leads, send_campaign, sign_messages
 
 SLOW_SECONDS = 5.0
 # about what they reach on a small machine, so that each runs for some seconds
@@ -41,6 +41,8 @@ def run_product(load: Load, given: argparse.Namespace, folder: Path) -> Sent:
     with BackgroundStack(options), references.open_sink(given.latency_ms) as sink:
         manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
         make_leads(load.leads)
+        if given.dkim:
+            sign_messages()
         campaign_id = make_campaign(load, folder)
         return send_campaign(campaign_id, load, sink)
 
@@ -67,6 +69,7 @@ def parse() -> argparse.Namespace:
     add("--size", type=int, default=2000, metavar="BYTES", help="of a whole message, about (default: 2000)")
     add("--merge-tags", type=int, default=4, metavar="N", help="in the body; the subject has one more")
     add("--links", type=int, default=5, metavar="N", help="tracked ones, each in the HTML and in the plain text")
+    add("--dkim", action="store_true", help="sign every message with RSA of 2048 bits")
     add("--latency-ms", type=float, default=0.0, metavar="MS", help="the sink answers so late")
     add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: one for each core")
     add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")

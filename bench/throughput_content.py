@@ -39,7 +39,7 @@ def message_bytes(html: str) -> int:
     from delivery.tokens import door_urls, signer
 
     content = compile_content(ContentSource(SUBJECT, "", html, "html"))
-    template = build_template(content, Mailbox("news@sender.example", "News"), [])
+    template = build_template(content, Mailbox("news@sender.example", "News"), [], None)
     tokens = signer().sign_all("campaign", 1, 100_000)
     lead = {"first_name": "Ada100000", "last_name": "Lovelace", "attributes": {"city": "Paris", "plan": "pro"}}
     head = MessageHead(
