@@ -81,10 +81,9 @@ def plain_path(expression: Expression, template: BoundTemplate) -> tuple[str, ..
     """The keys of `{{ a }}`, `{{ a.b }}` and so on, without filters; empty for anything else."""
     if not isinstance(expression, FilteredExpression) or expression.filters or not isinstance(expression.left, Path):
         return ()
-    path = tuple(expression.left.path)
-    if compile_getter(expression.left, template) is None or not all(isinstance(key, str) for key in path):
-        return ()
-    return path
+    path = expression.left.path
+    keys = tuple([key for key in path if isinstance(key, str)])
+    return keys if len(keys) == len(path) and compile_getter(expression.left, template) is not None else ()
 
 
 def _plain_output(path: tuple[Any, ...], autoescape: bool) -> Renderer | None:
