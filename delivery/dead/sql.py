@@ -8,7 +8,8 @@ and (0, id) among messages.
 from __future__ import annotations
 
 # The next %(limit)s dead letters below a key, each with whether it passes the filter: the stretch is bounded whatever
-# the filter leaves. 12 ms for 1,000 among 500,000 dead ones in a ledger of ten million.
+# the filter leaves. 24 ms for 1,000, wherever it begins (286,000 dead letters in a ledger of two million): a walk along
+# the index, whose length the ledger does not change.
 EMAILS = """
 SELECT e.campaign_id, e.lead_id, e.at, e.tries, e.provider_id, e.code, e.enhanced, e.reply, coalesce(l.email, ''),
        coalesce(l.mailbox_group, 'other'), coalesce(c.name, ''), coalesce(c.state, ''),

@@ -111,7 +111,6 @@ class TestTheList:
         assert found(get(client, campaign_id=other.pk)) == []
 
     def test_pages_go_by_key_and_miss_no_letter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rows, "STRETCH", 2)
         monkeypatch.setattr(rows.page, "__defaults__", (rows.START, 2))
         client, seen = boss(), list[str]()
         response = get(client)
@@ -124,7 +123,7 @@ class TestTheList:
 
     def test_a_filter_that_finds_nothing_breaks_off_and_looks_further(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(rows, "LOOKED_A_PAGE", 2)
-        monkeypatch.setattr(rows.stretch, "__defaults__", (rows.START, 2))
+        monkeypatch.setattr(rows, "STRETCH", 2)
         client = boss()
         response = get(client, reply="greylisted")
         assert found(response) == []
