@@ -11,16 +11,17 @@ from campaigns.models import Campaign
 from campaigns.panels import Panel
 from delivery import opening, pools
 
-ZONES_SHOWN = 6
+UNDER_WAY = (Campaign.State.SENDING, Campaign.State.PAUSED, Campaign.State.SENT)
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedZone:
-    """Leads that wait for their hours. opens_at: in their own zone."""
+class ZoneHours:
+    """Leads of one time zone that were not sent to. opens_at, closes_at: in that zone; the one that comes next."""
 
     zone: str
     leads: int
-    opens_at: dt.datetime
+    opens_at: dt.datetime | None
+    closes_at: dt.datetime | None
 
 
 def pool_panel(campaign: Campaign) -> Panel | None:
@@ -33,29 +34,30 @@ def pool_panel(campaign: Campaign) -> Panel | None:
 
 
 def hours_panel(campaign: Campaign) -> Panel | None:
-    """When the next window opens, and for whom; nothing while everybody's hours are open."""
-    if opening.hours_of(campaign).is_always or campaign.state == Campaign.State.CANCELLED:
+    """Whether the hours are open, until when, and when the next window opens; nothing for a campaign without hours."""
+    if opening.hours_of(campaign).is_always or campaign.state not in UNDER_WAY:
         return None
-    closed = closed_zones(campaign)
-    if not closed:
+    zones = zone_hours(campaign)
+    if not zones:
         return None
-    context = {"closed": closed[:ZONES_SHOWN], "more": len(closed) - ZONES_SHOWN}
-    return Panel("Waiting for sending hours", "admin/delivery/hours_panel.html", context)
+    return Panel("Sending hours", "admin/delivery/hours_panel.html", {"zones": zones})
 
 
-def closed_zones(campaign: Campaign) -> list[ClosedZone]:
-    """The zones of this campaign's unsent leads whose hours are closed now, the next to open first."""
+def zone_hours(campaign: Campaign) -> list[ZoneHours]:
+    """The hours of this campaign's unsent leads: the open ones first, then as they open."""
     unsent = campaign.batches.filter(variant__gte=0).exclude(state="done").order_by()
     leads = dict(
         unsent.values("time_zone").annotate(left=Sum(F("size") - F("cursor"))).values_list("time_zone", "left")
     )
-    closed = opening.openings(opening.hours_of(campaign), leads, opening.database_now())
-    found = [
-        ClosedZone(opening.zone_of(zone).key, leads[zone], opens_at.astimezone(opening.zone_of(zone)))
-        for zone, opens_at in closed.items()
-        if leads[zone]
-    ]
-    return sorted(found, key=lambda zone: zone.opens_at)
+    hours, now = opening.hours_of(campaign), opening.database_now()
+    found = []
+    for name in (name for name, left in leads.items() if left):
+        zone = opening.zone_of(name)
+        opens_at = hours.next_open(now, zone)
+        closes_at = None if opens_at else hours.closes_at(now, zone)
+        local = [moment.astimezone(zone) if moment else None for moment in (opens_at, closes_at)]
+        found.append(ZoneHours(zone.key, leads[name], *local))
+    return sorted(found, key=lambda one: (one.opens_at or now, one.zone))
 
 
 def decisions_panel(campaign: Campaign) -> Panel | None:

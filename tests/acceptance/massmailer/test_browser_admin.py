@@ -263,6 +263,22 @@ def test_a_running_campaign_moves_on_the_dashboard(visit: Open) -> None:
     expect(page.locator("#mm-running")).to_contain_text("Nothing is being sent")
 
 
+def test_the_pace_of_a_campaign_under_way_is_changed(visit: Open) -> None:
+    campaign = a_campaign(state="sending")
+    page = visit().open(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+    press(page, "Change pace")
+    page.get_by_label("E-mails an hour").fill("500")
+    page.get_by_label("Send from").fill("09:00")
+    page.get_by_label("Send until").fill("09:00")
+    page.get_by_label("Sat").check()
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("they never open")
+
+    page.get_by_label("Send until").fill("17:00")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.get_by_text("The pace is now: at most 500 an hour, 09:00 to 17:00, Saturday.")).to_be_visible()
+
+
 def test_a_wrong_password_is_told_with_its_cure(visit: Open) -> None:
     with Sink(Options(users={"mailer": "right"})) as sink:
         page = visit().open(reverse("admin:delivery_provider_add"))
@@ -399,6 +415,7 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
             for page in ("changelist", "add")
         ),
         reverse("admin:delivery_provider_change", args=[provider.pk]),
+        reverse("admin:delivery_sendingpolicy_changelist"),
         reverse("admin:delivery_sendingdomain_change", args=[domain.pk]),
         *(reverse(f"admin:delivery_replyrule_{page}") for page in ("changelist", "add", "try", "built_in")),
         reverse("delivery_emails"),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from campaigns.models import Campaign, Lead
 from campaigns.services.preflight import preflight
 from delivery.models import Batch, SenderLimit, SendingPolicy
-from tests.people import a_campaign, a_lead, a_list, boss, somebody
+from tests.people import a_campaign, a_list, boss, somebody
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:delivery_sendingpolicy_changelist"
@@ -164,11 +164,33 @@ def test_the_page_says_it_zone_by_zone_in_the_time_of_the_zone() -> None:
     assert page.index(f"{hours['send_from']:%H:%M}</strong> (America/Phoenix): 20 leads wait.") < tokyo
 
 
-def test_a_page_without_closed_hours_says_nothing_of_them() -> None:
-    campaign = a_campaign(state="sending", **closed_until(0))
+def test_open_hours_are_told_with_their_end() -> None:
+    hours = closed_until(0)
+    campaign = a_campaign(state="sending", **hours)
     waiting(campaign, **{"": 3})
 
-    assert "next window" not in page_of(campaign)
-    assert "next window" not in page_of(
-        a_campaign(state="sending", mailing_list=a_list("Others", a_lead("x@y.example")))
-    )
+    page = page_of(campaign)
+    assert f"{hours['send_until']:%H:%M}</strong> (UTC): 3 leads wait." in page
+    assert "next window" not in page
+
+
+def test_the_box_is_asked_for_again_and_ends_when_nobody_waits() -> None:
+    campaign = a_campaign(state="sending", **closed_until(5))
+    waiting(campaign, **{"": 3})
+    address = reverse("delivery_hours", args=[campaign.pk])
+    assert address in page_of(campaign)
+    viewer = somebody("Viewers")
+    assert "3 leads wait" in viewer.get(address).content.decode()
+    assert somebody().get(address).status_code == 403
+
+    Batch.objects.update(cursor=3, state="done")
+
+    response = viewer.get(address)
+    assert (response.status_code, response.content) == (286, b"")
+
+
+def test_a_campaign_without_hours_has_no_such_box() -> None:
+    campaign = a_campaign(state="sending")
+    waiting(campaign, **{"": 3})
+
+    assert "Sending hours" not in page_of(campaign)
