@@ -70,18 +70,19 @@ class TemplateSigner:
         self._names: tuple[bytes, ...] | None = None
         self._frames: tuple[_Frame, ...] = ()
 
-    def sign(self, lines: Iterable[bytes], rest: bytes, signed_at: int) -> bytes:
+    def sign(self, lines: Iterable[bytes], pieces: Sequence[bytes], signed_at: int) -> bytes:
         """The DKIM-Signature lines of one message, one for each key.
 
-        lines: the message's own header lines between top and opening, each whole, folded or not. rest: the message from
-        its opening to the end, in CRLF lines, its last line not empty. signed_at: Unix time, seconds.
+        lines: the message's own header lines between top and opening, each whole, folded or not.
+        pieces: the message from its opening, which is not divided, to the end, in CRLF lines, the last one not empty.
+        signed_at: Unix time, seconds.
         """
         own = _signed(lines)
         names = tuple([name for name, _ in own])
         if names != self._names:
             self._frames, self._names = self._frame(names), names
         canonical = b"".join([line for _, line in [*self._tail, *own, *self._top]])
-        moment, digest = b"%d" % signed_at, self._body_hash(rest)
+        moment, digest = b"%d" % signed_at, self._body_hash(pieces)
         signatures = [
             b"%s%s; bh=%s;\r\n b=%s\r\n"
             % (
@@ -94,9 +95,11 @@ class TemplateSigner:
         ]
         return b"".join(signatures)
 
-    def _body_hash(self, rest: bytes) -> bytes:
+    def _body_hash(self, pieces: Sequence[bytes]) -> bytes:
         digest = self._beginning.copy()
-        digest.update(memoryview(rest)[self._opening_size :])
+        digest.update(memoryview(pieces[0])[self._opening_size :])
+        for piece in pieces[1:]:
+            digest.update(piece)
         return base64.b64encode(digest.digest())
 
     def _frame(self, own: Sequence[bytes]) -> tuple[_Frame, ...]:

@@ -141,14 +141,11 @@ class MessageTemplate:
         lines = self._lines(context, head)
         pool = self._pool.copy()
         self._values.fill(pool, context)
-        if self._signer:
-            rest = b"".join(self._all(pool))
-            signature = self._signer.sign(lines, rest, int(head.date.timestamp()))
-            return RenderedMessage((b"".join([signature, self._top, *lines]), rest))
-        if len(self._runs) == 1:
+        if not self._signer and len(self._runs) == 1:
             return RenderedMessage((b"".join([self._top, *lines, *self._all(pool)]),))
         pieces = [run if isinstance(run, bytes) else b"".join(run(pool)) for run in self._runs]
-        return RenderedMessage((b"".join([self._top, *lines]), *pieces))
+        signature = self._signer.sign(lines, pieces, int(head.date.timestamp())) if self._signer else b""
+        return RenderedMessage((b"".join([signature, self._top, *lines]), *pieces))
 
     def _lines(self, context: Context, head: MessageHead) -> list[bytes]:
         """The header lines that differ between messages."""
