@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Campaign, Lead, LeadImport, Segment, Suppression
-from delivery.models import Pool, Provider
+from delivery.models import Pool, Provider, SendingDomain
 from tests.people import a_campaign, a_lead, a_template, boss, somebody
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +28,7 @@ class House:
     template_id: int
     import_id: int
     provider: Provider
+    domain: SendingDomain
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ def house() -> House:
         template_id=a_template().pk,
         import_id=LeadImport.objects.create(file_name="a.csv", file_path="/nowhere").pk,
         provider=Provider.objects.create(name="Relay", host="smtp.example.com"),
+        domain=SendingDomain.objects.create(domain="acme.example"),
     )
 
 
@@ -105,6 +107,13 @@ PAGES: dict[str, tuple[Address, str]] = {
         lambda h: reverse("admin:delivery_provider_activate", args=[h.provider.pk]),
         "delivery.change_provider",
     ),
+    **{
+        f"domain {name} dialog": (
+            lambda h, name=name: reverse(f"admin:delivery_sendingdomain_{name}", args=[h.domain.pk]),
+            "delivery.change_sendingdomain",
+        )
+        for name in ("generate_key", "use_next", "sign_on", "sign_off", "resume")
+    },
     "e-mails": (lambda h: reverse("delivery_emails"), "delivery.view_email"),
     "campaign's e-mails": (
         lambda h: reverse("delivery_campaign_emails", args=[h.campaign.pk]),
