@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from delivery.engine.classify import Classifier
 from delivery.engine.message import MessageHead, MessageTemplate
 from delivery.engine.outcome import Outcome
 
@@ -40,6 +41,10 @@ class Channel(Protocol):
         """Render and hand over the letters; one outcome for each, in order. Raises nothing that network, server or
         template do: a letter that cannot be rendered ends in a RENDER_ERROR with its place.
         """
+        ...
+
+    def judge_by(self, classifier: Classifier) -> None:
+        """Judge refusals by these rules from the next one on."""
         ...
 
     async def close(self) -> None:

@@ -166,7 +166,7 @@ def _write(row: Claimed, until: float) -> Letter | None:
     context = message_context(row.id, row.to_address, row.data)
     bounce = signer().sign_base32("bounce", "message", row.id, 0)
     envelope = return_path(bounce, row.sender, bounce_domain_of(domain))
-    return Letter(template, context, head, envelope, bounce, until)
+    return Letter(template, context, head, envelope, bounce, until, mailbox_group(row.to_address))
 
 
 @lru_cache(maxsize=64)

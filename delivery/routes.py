@@ -184,16 +184,11 @@ class PoolRoute:
         try:
             await self._report(provider_id, answered, away, is_probe)
             throttled = [one for one in outcomes if one.kind is Kind.THROTTLE]
-            blocked = [one for one in outcomes if one.kind is Kind.BLOCK]
+            refused = [one for one in outcomes if one.kind in (Kind.BLOCK, Kind.SENDER)]
             if throttled:
                 await self._slow_down(provider_id, "throttled", throttled)
-            if blocked:
-                self.worker.usage.note(provider_id, "blocked", blocked[0].reply, group=self.group, code=blocked[0].code)
-            # one reader's spam filter is no reason to slow down for everybody of the group
-            if len(blocked) >= max(LEAST_BLOCKED, len(outcomes) * BLOCKED_SHARE):
-                await self._slow_down(provider_id, "blocked", blocked)
-            if blocked and (len(blocked) >= LEAST_BLOCKED or any(one.rule in OUR_AUTHENTICATION for one in blocked)):
-                self.worker.alarms.add(self._block_alarm(provider_id, blocked))
+            if refused:
+                await self._refused(provider_id, refused, len(outcomes))
         except RedisError as error:
             logger.warning("provider %s: its state could not be noted: %s", provider_id, error)
 
@@ -218,6 +213,17 @@ class PoolRoute:
         if change == "opened":
             self.worker.alarms.add(self._circuit_alarm(provider_id, words))
 
+    async def _refused(self, provider_id: int, refused: Sequence[Outcome], messages: int) -> None:
+        """Receivers or the provider refuse us, not an address: note it, tell operators, send less where it is much."""
+        self.worker.usage.note(provider_id, "blocked", refused[0].reply, group=self.group, code=refused[0].code)
+        is_much = len(refused) >= max(LEAST_BLOCKED, messages * BLOCKED_SHARE)
+        if is_much:
+            # one reader's spam filter is no reason to slow down for everybody of the group
+            await self._slow_down(provider_id, "blocked", refused)
+        telling = [one for one in refused if self.worker.is_alarming(one)]
+        if telling and (is_much or self.group != "other" or telling[0].rule in OUR_AUTHENTICATION):
+            self.worker.alarms.add(self._block_alarm(provider_id, telling))
+
     async def _slow_down(self, provider_id: int, event: str, met: Sequence[Outcome]) -> None:
         silence = max(self.worker.silence_seconds(one) for one in met)
         pace = await self.worker.throttle.slow_down(provider_id, self._pace_group(provider_id), silence)
@@ -225,6 +231,9 @@ class PoolRoute:
             logger.warning("provider %s: %s goes on at %.1f a second after %s", provider_id, self.group, pace, event)
         if event == "throttled":
             self.worker.usage.note(provider_id, event, met[0].reply, group=self.group, code=met[0].code)
+            alarming = [one for one in met if self.worker.is_alarming(one)]
+            if alarming:
+                self.worker.alarms.add(self._block_alarm(provider_id, alarming))
 
     def _circuit_alarm(self, provider_id: int, words: str) -> Alarm:
         name = self.directory.providers[provider_id].name
@@ -240,8 +249,8 @@ class PoolRoute:
             )
             return Alarm(f"domain-paused:{domain}", f"Sending from {domain} is paused", text, 0, self.sender)
         name = self.directory.providers[provider_id].name
-        subject = f"{self.group}: mail by {name} is refused for policy or reputation"
-        text = f"It is tried once by another provider and slowed down. No address is suppressed. {blocked[0].reply}"
+        subject = f"Mail by {name} to {self.group} is refused for policy or reputation"
+        text = f"It is tried once by another provider. No address is suppressed. The last answer: {blocked[0].reply}"
         return Alarm(f"blocked:{provider_id}:{self.group}", subject, text, provider_id)
 
     def window(self, grant: WindowGrant) -> WindowRoute:

@@ -24,6 +24,7 @@ from delivery.content import Prepared, prepare
 from delivery.crypto import SecretUnreadable
 from delivery.database import AsyncConnection, connect
 from delivery.domains import DomainBook
+from delivery.engine.classify import BUILT_IN
 from delivery.engine.outcome import Outcome
 from delivery.engine.smtp import SmtpPool
 from delivery.esp.account import account_of
@@ -31,6 +32,7 @@ from delivery.esp.channel import EspChannel
 from delivery.letters import Channel
 from delivery.models import Provider
 from delivery.providers import endpoint_of
+from delivery.reply_rules import load_classifier
 from delivery.selection import Turns
 from delivery.shut_channel import ShutChannel
 from delivery.smtp_channel import SmtpChannel
@@ -81,6 +83,7 @@ class Runtime:
         self.breaker = Breaker(self.redis)
         self.usage = UsageBook()
         self.alarms = Alarms()
+        self.classifier = BUILT_IN
         # messages under way by provider
         self.in_flight: Counter[int] = Counter()
         # messages that a provider answered since its circuit was last told, and providers that failed lately
@@ -118,8 +121,14 @@ class Runtime:
         return prepare(campaign_id, variant, self.domains)
 
     async def read_directory(self) -> directory.Directory:
-        """Providers, pools and limits as they are now. Raises one of DatabaseAway."""
-        return await directory.read(await self.read_connection())
+        """Providers, pools and limits as they are now; rules for replies on the way. Raises one of DatabaseAway."""
+        connection = await self.read_connection()
+        classifier = await load_classifier(connection, self.classifier)
+        if classifier is not self.classifier:
+            self.classifier = classifier
+            for provider_id, (_, channel) in self._channels.items():
+                channel.judge_by(classifier.for_provider(provider_id))
+        return await directory.read(connection)
 
     def turns(self, pool_id: int | None, stream: str) -> Turns:
         """The turns of a pool's providers in this process; they go on from batch to batch."""
@@ -127,7 +136,13 @@ class Runtime:
 
     def silence_seconds(self, outcome: Outcome) -> float:
         """How long nothing may be sent to the group of a message that was refused like this; 0 for most."""
-        return outcome.retry_after_seconds or 0.0
+        verdict = self.classifier.verdict_of(outcome.rule)
+        return max(outcome.retry_after_seconds or 0.0, verdict.pause_seconds if verdict else 0)
+
+    def is_alarming(self, outcome: Outcome) -> bool:
+        """Whether an operator should hear of a refusal like this."""
+        verdict = self.classifier.verdict_of(outcome.rule)
+        return verdict is not None and verdict.alert
 
     async def channel(self, provider: Provider) -> Channel:
         """The way to a provider; made anew when the provider's settings have changed."""
@@ -138,6 +153,7 @@ class Runtime:
         if kept:
             await kept[1].close()
         channel = open_channel(provider)
+        channel.judge_by(self.classifier.for_provider(provider.pk))
         self._channels[provider.pk] = (stamp, channel)
         return channel
 

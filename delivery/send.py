@@ -130,7 +130,9 @@ class BatchSender:
         self._route = route
         self._rng = rng
         self._terms = agreed
-        self._work = Assignment(taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared, agreed.cap)
+        self._work = Assignment(
+            taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared, agreed.cap, taken.group
+        )
         self._cursor = taken.cursor
         self._outstanding = 0
         self._running: set[asyncio.Task[WindowDone]] = set()

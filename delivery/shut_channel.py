@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind, Outcome
 from delivery.letters import Letter
 
@@ -20,6 +21,9 @@ class ShutChannel:
 
     async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
         return [Outcome(Kind.NOT_ATTEMPTED, reply=self._reason)] * len(letters)
+
+    def judge_by(self, classifier: Classifier) -> None:
+        """Nothing is ever answered."""
 
     async def close(self) -> None:
         """Nothing is open."""

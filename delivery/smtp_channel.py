@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from delivery.engine.classify import Classifier
 from delivery.engine.message import RenderFailed
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import SmtpMessage, SmtpPool
@@ -25,6 +26,9 @@ class SmtpChannel:
         messages = [one for one in rendered if isinstance(one, SmtpMessage)]
         sent = iter(await self.pool.send_window(messages))
         return [one if isinstance(one, Outcome) else next(sent) for one in rendered]
+
+    def judge_by(self, classifier: Classifier) -> None:
+        self.pool.classifier = classifier
 
     async def close(self) -> None:
         await self.pool.close()

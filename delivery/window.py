@@ -44,13 +44,16 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker knows of the batch it sends. cap: the frequency cap, None where there is none to keep."""
+    """What a worker knows of the batch it sends. cap: the frequency cap, None where there is none to keep. group: the
+    mailbox group of all its leads.
+    """
 
     campaign_id: int
     list_id: int | None
     attempt: int
     prepared: Prepared
     cap: Cap | None = None
+    group: str = ""
 
 
 # a letter and the place for what becomes of it
@@ -160,7 +163,7 @@ def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: flo
         headers=(("List-Unsubscribe", unsubscribe_header(context["unsubscribe_url"], tokens.unsubscribe)),),
     )
     envelope = return_path(tokens.bounce, work.prepared.sender, work.prepared.bounce_domain)
-    return Letter(work.prepared.template, context, head, envelope, tokens.bounce, deadline)
+    return Letter(work.prepared.template, context, head, envelope, tokens.bounce, deadline, work.group)
 
 
 def unsubscribe_header(url: str, token: str) -> str:

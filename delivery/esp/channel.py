@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 from weakref import WeakKeyDictionary
 
+from delivery.engine.classify import BUILT_IN, Classifier
 from delivery.engine.message import MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
@@ -46,6 +47,7 @@ class EspChannel:
         self._running: set[asyncio.Future[list[Outcome]]] = set()
         self._latency = 0.0
         self._is_closed = False
+        self._classifier = BUILT_IN
 
     @property
     def latency_seconds(self) -> float:
@@ -57,8 +59,12 @@ class EspChannel:
         settled: list[Outcome | None] = [failed.get(index) for index in range(len(letters))]
         for request, outcomes_of_request in zip(requests, answers, strict=True):
             for piece, outcome in zip(request.pieces, outcomes_of_request, strict=True):
-                settled[piece.index] = outcome
+                group = letters[piece.index].mailbox_group
+                settled[piece.index] = outcomes.judged_by(self._classifier, outcome, group)
         return cast(list[Outcome], settled)
+
+    def judge_by(self, classifier: Classifier) -> None:
+        self._classifier = classifier
 
     async def close(self) -> None:
         self._is_closed = True

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 
-from delivery.engine.classify import classify
+from delivery.engine.classify import BUILT_IN, Classifier
 from delivery.engine.outcome import Kind, Outcome
 
 LONGEST_WAIT_SECONDS = 24 * 3600.0
@@ -39,6 +40,12 @@ _RECIPIENT = re.compile(
 def accepted(message_id: str | None) -> Outcome:
     """The ESP took responsibility."""
     return Outcome(Kind.ACCEPTED, reply="accepted", esp_message_id=str(message_id or ""))
+
+
+# proofs that a message was not taken, whose reason an operator may know better
+JUDGED = frozenset(
+    {Kind.HARD, Kind.SOFT, Kind.BLOCK, Kind.CONTENT, Kind.SENDER, Kind.UNDETERMINED, Kind.TRANSIENT, Kind.THROTTLE}
+)
 
 
 def unknown(reply: str, code: int | None = None) -> Outcome:
@@ -90,10 +97,20 @@ def refused(label: str, status: int | None, text: str) -> Outcome:
         return Outcome(Kind.HARD, status, reply=words, rule="esp-invalid-address")
     if _ACCOUNT.search(text):
         return not_attempted(f"{label} does not let this account send. Check the provider. {words}", status)
-    kind, rule = classify(550, None, text)
-    if kind is Kind.UNDETERMINED or _OTHER_ADDRESS.search(text):
+    verdict = BUILT_IN.classify_text(text)
+    if verdict.kind is Kind.UNDETERMINED or _OTHER_ADDRESS.search(text):
         return Outcome(Kind.CONTENT, status, reply=words, rule="esp-refused")
-    return Outcome(kind, status, reply=words, rule=rule)
+    return Outcome(verdict.kind, status, reply=words, rule=verdict.rule)
+
+
+def judged_by(classifier: Classifier, outcome: Outcome, group: str) -> Outcome:
+    """The outcome as an operator's own rule has it, where one fits the ESP's words; only of what it did not take."""
+    if not classifier.own or outcome.kind not in JUDGED:
+        return outcome
+    verdict = classifier.classify_text(outcome.reply, group=group)
+    if all(rule.name != verdict.rule for rule in classifier.own):
+        return outcome
+    return replace(outcome, kind=verdict.kind, rule=verdict.rule)
 
 
 def is_about_request(outcome: Outcome) -> bool:

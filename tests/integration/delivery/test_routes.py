@@ -15,7 +15,17 @@ from redis import Redis
 from bench.sink import Options, Rule, Sink
 from campaigns.models import Campaign, Suppression
 from delivery import circuit, collect, launch, runtime, send
-from delivery.models import Alert, Batch, Email, GroupLimit, Provider, ProviderEvent, ProviderUsage, SendingDomain
+from delivery.models import (
+    Alert,
+    Batch,
+    Email,
+    GroupLimit,
+    Provider,
+    ProviderEvent,
+    ProviderUsage,
+    ReplyRule,
+    SendingDomain,
+)
 from delivery.numbers import campaign_numbers
 from delivery.providers import add_provider
 from delivery.throttle import pace_key
@@ -189,3 +199,29 @@ def test_a_draining_provider_gets_no_new_mail(make_campaign: MakeCampaign, sink:
     send_all()
     assert campaign_numbers(campaign.pk).sent == 30
     assert not sink.accepted()
+
+
+def test_an_operators_rule_judges_the_next_reply_without_a_restart(make_campaign: MakeCampaign, sink: Sink) -> None:
+    sink.behave([Rule("RCPT", text="550 5.0.0 Quantum mailbox collapsed")])
+    campaign = start(make_campaign, leads=3)
+    runtime.get()
+    ReplyRule.objects.create(
+        name="quantum", outcome="soft", reason="Observed too often.", phrases="mailbox collapsed", pause_minutes=5
+    )
+    send_all()
+    assert statuses(campaign) == {"deferred": 3}
+    ReplyRule.objects.update(outcome="hard", updated_at=Now())
+    retry_all()
+    assert statuses(campaign) == {"bounced_hard": 3}
+    assert Suppression.objects.filter(reason="hard_bounce").count() == 3
+
+
+def test_a_rule_that_asks_for_a_pause_silences_the_group(
+    make_campaign: MakeCampaign, sink: Sink, redis_client: Redis
+) -> None:
+    sink.behave([Rule("RCPT", text="421 4.0.0 Come back after tea")])
+    start(make_campaign, leads=3)
+    ReplyRule.objects.create(name="tea", outcome="throttle", reason="Tea.", phrases="after tea", pause_minutes=30)
+    send_all()
+    until = float(redis_client.hget(pace_key(Provider.objects.get().pk, "other"), "until") or 0)
+    assert 1700 < until - dt.datetime.now(dt.UTC).timestamp() <= 1800
