@@ -82,35 +82,35 @@ class _Table:
             {2 * number: one.phrases for number, one in enumerate(self._rules)}
             | {2 * number + 1: one.unless for number, one in enumerate(self._rules)}
         )
-        self._candidates: dict[tuple[str, str], tuple[tuple[int, CompiledRule, bool], ...]] = {}
+        self._remembered: dict[tuple[str, str], tuple[tuple[int, CompiledRule, bool], ...]] = {}
 
     def judge(self, code: str, enhanced: str, text: str, scope: Scope, about_recipient: bool = True) -> Verdict:
         words: Words | None = None
         candidates: Candidates = {}
         for number, one, by_codes in self._fitting(code, enhanced):
-            rule = one.rule
-            if not _in_scope(rule, scope) or (rule.kind is Kind.HARD and not about_recipient):
-                continue
-            if by_codes and not one.unless:
-                return one.verdict
-            if words is None:
+            if words is None and not (by_codes and not one.unless):
                 words = Words(text)
                 candidates = self._index.candidates(words)
-            if not by_codes and not _stands(candidates, 2 * number, words):
+            # for most rules no word of theirs stands in the reply: this is what a call does some forty times
+            if not by_codes and 2 * number not in candidates:
                 continue
-            if not _stands(candidates, 2 * number + 1, words):
+            if not _in_scope(one.rule, scope) or (one.rule.kind is Kind.HARD and not about_recipient):
+                continue
+            if words is None or (
+                (by_codes or _stands(candidates, 2 * number, words)) and not _stands(candidates, 2 * number + 1, words)
+            ):
                 return one.verdict
         raise ValueError(f"No rule covers {code} {enhanced}: a table ends with rules for every 4xx and 5xx.")
 
     def _fitting(self, code: str, enhanced: str) -> tuple[tuple[int, CompiledRule, bool], ...]:
         """The rules that these codes allow, each with whether the codes alone decide it."""
-        known = self._candidates.get((code, enhanced))
+        known = self._remembered.get((code, enhanced))
         if known is None:
             judged = ((number, one, one.fits_codes(code, enhanced)) for number, one in enumerate(self._rules))
             known = tuple((number, one, fits is True) for number, one, fits in judged if fits is not False)
-            if len(self._candidates) >= _MAX_REMEMBERED:
-                self._candidates.clear()
-            self._candidates[code, enhanced] = known
+            if len(self._remembered) >= _MAX_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[code, enhanced] = known
         return known
 
 

@@ -27,7 +27,8 @@ ANCHOR_LETTERS = 2
 # glob patterns see no more of a word than this: two stars in it cost 10,000 steps at most
 _WORD_SEEN = 100
 
-_ADDRESS = re.compile(r"[^\s<>\"'(),:;@]{1,64}@[^\s<>\"'(),:;@]*")
+_BESIDE_ADDRESS = " \t\n<>\"'(),:;"
+_DOMAIN = re.compile(r"[^\s<>\"'(),:;]*")
 _WORD = re.compile(r"https?://\S+|[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+|[^\W_]+|@")
 _PATTERN_WORD = re.compile(r"[a-z0-9*#-]{1,63}(?:\.[a-z0-9*#-]{1,63})+|(?:[^\W_]|[*#])+|@")
 _SIGNS = re.compile(r"\\\*|(?:\\#)+")
@@ -53,6 +54,18 @@ def normalised(text: str) -> str:
     return text.replace("cannot", "can not")
 
 
+def _without_addresses(text: str) -> str:
+    """The text with `@` for each address: what people call their mailboxes and domains says nothing of a refusal."""
+    first, *others = text.split("@")
+    # the first match of a pattern that may be empty is at the beginning
+    parts = [first, *(_DOMAIN.sub("", other, count=1) for other in others)]
+    return " @ ".join([*map(_without_local_part, parts[:-1]), parts[-1]])
+
+
+def _without_local_part(text: str) -> str:
+    return text[: max(map(text.rfind, _BESIDE_ADDRESS)) + 1]
+
+
 class Words:
     """A reply cut into words. text: normalised. words: in order. where: each word's places."""
 
@@ -60,7 +73,7 @@ class Words:
 
     def __init__(self, text: str) -> None:
         self.text = normalised(text)
-        seen = _ADDRESS.sub(" @ ", self.text) if "@" in self.text else self.text
+        seen = _without_addresses(self.text) if "@" in self.text else self.text
         self.words: list[str] = _WORD.findall(seen)
         self.where: dict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(self.words):

@@ -155,7 +155,12 @@ OTHERS = (
         "gmx-block",
         Kind.BLOCK,
         "GMX or web.de refuses our mail.",
-        phrases=("nemesis esmtp service not available", "nemesis * bad dns ptr", "reject due to policy restrictions"),
+        phrases=(
+            "nemesis esmtp service not available",
+            "nemesis * bad dns ptr",
+            "reject due to policy restrictions",
+            "invalid dns mx or",
+        ),
         alert=True,
     ),
     Rule(

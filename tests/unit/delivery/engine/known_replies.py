@@ -304,6 +304,7 @@ REPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             "550 5.4.7 Delivery expired",
             "450 4.4.1 Connection timed out",
+            "421 4.4.2 mx.example Error: timeout exceeded",
             "554 I'm not going to try again; this message has been in the queue too long.",
         ),
     ),
@@ -333,6 +334,13 @@ REPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
             "553 Invalid recipient a@b.example (Mode: normal)",
             "554 delivery error: This account has been disabled or discontinued [#102]. - mta222",
             "550 User not found: a@b.example",
+            "550 L'adresse de messagerie référencée ci-dessus n'existe pas",
+            "550 Der Empfänger a@b.example existiert nicht",
+            "550 El usuario a@b.example no existe",
+            "550 Utente sconosciuto",
+            "550 Такого пользователя нет",
+            "550 收件人不存在",
+            "550 5.1.1 User a@b.example is not found in relay table",
         ),
     ),
     "no-such-domain": (

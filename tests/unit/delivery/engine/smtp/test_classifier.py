@@ -26,7 +26,7 @@ def test_new_rules_hold_from_the_next_reply_on_over_the_same_connection(
         pool = SmtpPool(endpoint(sink), max_connections=1)
         for classifier in (BUILT_IN, Classifier(own=(FULL,)), Classifier(own=(GMAIL_ONLY,))):
             pool.classifier = classifier
-            outcomes = await pool.send_window([message(1), replace(message(2), mailbox_group="gmail")])
+            outcomes = await pool.send_window([message(1), message(2)._replace(mailbox_group="gmail")])
             seen.extend((outcome.kind, outcome.rule) for outcome in outcomes)
         await pool.close()
 
