@@ -62,7 +62,7 @@ def send_test(provider: Provider, *, to: str, sender: str) -> TrialReport:
     seconds = time.monotonic() - began
     words = VERDICTS.get(outcome.kind, REFUSED).format(provider=provider.name, to=recipient, sender=mailbox.address)
     is_accepted = outcome.kind is Kind.ACCEPTED
-    said = f"{seconds * 1000:.0f} ms." if is_accepted else outcome.reply
+    said = f"It took {seconds * 1000:.0f} ms." if is_accepted else outcome.reply
     return TrialReport(is_accepted, f"{words} {said}".strip(), outcome, seconds)
 
 

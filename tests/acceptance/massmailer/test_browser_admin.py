@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Dialog, Page, Request, Route, expect, sync_playwright
 
+from bench.esp_server import EspServer
 from bench.sink import Options, Sink
 from campaigns.leads import imports
 from campaigns.models import Campaign, Lead, LeadImport, Segment
@@ -296,7 +297,28 @@ def test_a_wrong_password_is_told_with_its_cure(visit: Open) -> None:
         page.locator("#id_password").fill("right")
         page.get_by_role("button", name="Save and continue editing").click()
         page.get_by_role("button", name="Test connection").click()
-        expect(page.get_by_text("The server answers in")).to_be_visible()
+        expect(page.get_by_text("The server answers")).to_be_visible()
+
+
+def test_an_esp_account_is_added_tried_and_sends_one(visit: Open) -> None:
+    with EspServer() as server:
+        page = visit().open(reverse("admin:delivery_provider_add"))
+        expect(page.locator("#id_domain")).to_be_hidden()
+        page.locator("#id_kind").select_option("mailgun")
+        expect(page.locator("#id_host")).to_be_hidden()
+        expect(page.locator("#id_secret_key")).to_be_hidden()
+        page.locator("#id_name").fill("Account")
+        page.locator("#id_domain").fill("mail.example.com")
+        page.locator("#id_api_key").fill(server.api_key)
+        page.locator("#id_api_url").fill(server.url("mailgun"))
+        page.get_by_role("button", name="Save and continue editing").click()
+        page.get_by_role("button", name="Test connection").click()
+        expect(page.get_by_text("The key works")).to_be_visible()
+
+        page.get_by_role("button", name="Send me one").click()
+        page.get_by_role("button", name="Send it now").click()
+        expect(page.get_by_text("Account accepted the message.")).to_be_visible()
+        assert [message.recipient for message in server.accepted] == ["boss@example.com"]
 
 
 def test_a_template_is_copied_into_a_draft(visit: Open) -> None:
