@@ -307,7 +307,7 @@ def _ses_key(esp: Any, asked: Asked) -> bool:
     return f"Credential={esp.api_key}/" in unquote(asked.headers.get("Authorization", ""))
 
 
-DIALECTS: Mapping[str, Dialect] = {
+DIALECTS: dict[str, Dialect] = {
     "mailgun": _guarded(
         lambda esp, asked: asked.basic_auth == ("api", esp.api_key),
         Answer(401, "Forbidden"), {"items": [], "total_count": 0}, _mailgun, "v3",

@@ -16,6 +16,8 @@ from delivery.esp.answers import of_ses
 from delivery.esp.backends import ses_client, ses_session
 from delivery.esp.wire import OnceSession
 
+MAILGUN_HINT = " A domain's sending key may not be asked this: send yourself one message instead."
+
 
 @dataclass(frozen=True, slots=True)
 class EspReport:
@@ -48,8 +50,13 @@ def _check_http(account: EspAccount) -> EspReport:
         seconds = time.monotonic() - began
     if response.status_code == requests.codes.ok:
         return EspReport(latency_seconds=seconds)
+    if "restricted" in response.text and account.kind.name == "resend":
+        return EspReport(latency_seconds=seconds, details="it may send and nothing else")
     outcome = outcomes.of_response(account.kind.label, response.status_code, response.headers, response.text)
-    return EspReport(outcome.reply, seconds)
+    hint = (
+        MAILGUN_HINT if account.kind.name == "mailgun" and response.status_code == requests.codes.unauthorized else ""
+    )
+    return EspReport(outcome.reply + hint, seconds)
 
 
 def _authorisation(account: EspAccount) -> tuple[dict[str, str], tuple[str, str] | None]:

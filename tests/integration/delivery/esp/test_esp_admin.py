@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from bench.esp_dialects import DIALECTS, Answer
 from bench.esp_server import EspServer, Fault
 from bench.sink import Options, Sink
 from campaigns.addresses import digest
@@ -148,6 +150,16 @@ def test_a_key_that_does_not_work_is_told(client: Client, server: EspServer, kin
 
     assert "does not work yet" in page
     assert "right-key" not in page
+
+
+def test_a_key_that_may_only_send_works(client: Client, server: EspServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = saved(server, "resend")
+    answer = Answer(401, {"name": "restricted_api_key", "message": "This API key is restricted to only send emails"})
+    monkeypatch.setitem(DIALECTS, "resend", replace(DIALECTS["resend"], check=lambda _esp, _asked: answer))
+
+    page = client.post(reverse("admin:delivery_provider_test", args=[provider.pk]), follow=True).content.decode()
+
+    assert "it may send and nothing else" in page
 
 
 # --- send me one ----------------------------------------------------------------------------------------------------
