@@ -30,7 +30,7 @@ def pool_panel(campaign: Campaign) -> Panel | None:
         return None
     chosen = pools.chosen_pool(campaign)
     context = {"chosen": chosen, "members": pools.active_members(chosen.pool)}
-    return Panel("Way out", "admin/delivery/pool_panel.html", context)
+    return Panel("Provider pool", "admin/delivery/pool_panel.html", context)
 
 
 def hours_panel(campaign: Campaign) -> Panel | None:

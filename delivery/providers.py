@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
+from campaigns.addresses import MAILBOX_GROUPS
 from delivery.engine.smtp import Endpoint, ProbeReport, probe
 from delivery.esp.account import account_of
 from delivery.esp.check import EspReport, check
 from delivery.esp.kinds import KINDS, problems
-from delivery.models import Pool, PoolMember, Provider
+from delivery.models import GroupLimit, Pool, PoolMember, Provider
 
 
 def endpoint_of(provider: Provider) -> Endpoint:
@@ -43,6 +45,7 @@ def add_provider(
     name: str,
     url: str,
     weight: int = 1,
+    tier: int | None = None,
     rate_per_second: float | None = None,
     max_connections: int = 20,
     pools: Sequence[str] = (),
@@ -62,7 +65,7 @@ def add_provider(
     provider.credentials = {key: value for key, value in secrets.items() if value}
     provider.full_clean()
     provider.save()
-    join_pools(provider, weight=weight, pools=pools)
+    join_pools(provider, weight=weight, tier=tier, pools=pools)
     return provider
 
 
@@ -75,6 +78,7 @@ def add_esp(
     options: Mapping[str, str],
     batch_size: int | None = None,
     weight: int = 1,
+    tier: int | None = None,
     rate_per_second: float | None = None,
     max_connections: int = 20,
     pools: Sequence[str] = (),
@@ -96,16 +100,51 @@ def add_esp(
     provider.rate_per_second, provider.max_connections = rate_per_second, max_connections
     provider.full_clean()
     provider.save()
-    join_pools(provider, weight=weight, pools=pools)
+    join_pools(provider, weight=weight, tier=tier, pools=pools)
     return provider
 
 
 @transaction.atomic
-def join_pools(provider: Provider, *, weight: int = 1, pools: Sequence[str] = ()) -> None:
-    """Put a provider into the pools of these names, by default those of both streams. Raises Pool.DoesNotExist."""
+def join_pools(provider: Provider, *, weight: int = 1, tier: int | None = None, pools: Sequence[str] = ()) -> None:
+    """Put a provider into the pools of these names, by default those of both streams. Raises Pool.DoesNotExist.
+
+    tier: None leaves it as it is, 1 for a new member. Raises ValidationError for a weight or tier out of range.
+    """
     chosen = [Pool.objects.get(name=pool) for pool in pools] or [default_pool(stream) for stream in Pool.Stream.values]
     for pool in chosen:
-        PoolMember.objects.update_or_create(pool=pool, provider=provider, defaults={"weight": weight})
+        member = PoolMember.objects.filter(pool=pool, provider=provider).first()
+        member = member or PoolMember(pool=pool, provider=provider)
+        member.weight, member.tier = weight, member.tier if tier is None else tier
+        member.full_clean(validate_unique=False, validate_constraints=False)
+        member.save()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLimits:
+    """Limits that somebody names; what is None or not among group_rates (e-mails a second) stays as it is."""
+
+    per_hour: int | None = None
+    per_day: int | None = None
+    local_address: str | None = None
+    group_rates: Mapping[str, float] = field(default_factory=dict)
+
+
+@transaction.atomic
+def set_limits(provider: Provider, given: GivenLimits) -> None:
+    """Set the limits that are given. Raises ValueError for a group that nobody knows, ValidationError for numbers."""
+    unknown = sorted(set(given.group_rates) - set(MAILBOX_GROUPS))
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no mailbox group; use one of {', '.join(MAILBOX_GROUPS)}.")
+    if given.per_hour is not None:
+        provider.rate_per_hour = given.per_hour
+    if given.per_day is not None:
+        provider.rate_per_day = given.per_day
+    if given.local_address is not None:
+        provider.local_address = given.local_address
+    provider.full_clean()
+    provider.save()
+    for group, rate in given.group_rates.items():
+        GroupLimit.objects.update_or_create(provider=provider, mailbox_group=group, defaults={"rate_per_second": rate})
 
 
 def check_connection(provider_id: int) -> ProbeReport | EspReport:

@@ -77,7 +77,7 @@ class PoolMemberInline(TabularInline):
 @admin.register(Pool)
 class PoolAdmin(ModelAdmin):
     form = PoolForm
-    list_display = ("name", "stream_shown", "is_default", "kind_shown", "selection_shown", "member_names")
+    list_display = ("name", "stream_shown", "kind_shown", "selection_shown", "member_names")
     sortable_by = ("name",)
     fieldsets = ((None, {"fields": ("name", ("stream", "selection"), "is_shared")}),)
     inlines = (PoolMemberInline,)
@@ -147,6 +147,8 @@ class PoolAdmin(ModelAdmin):
 
     @display(description="Kind")
     def kind_shown(self, pool: Pool) -> str:
+        if pool.is_default:
+            return "default"
         return "shared" if pool.is_shared else "dedicated"
 
     @display(description="Selection")

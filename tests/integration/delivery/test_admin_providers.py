@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -262,3 +263,50 @@ def test_the_dialog_proposes_ones_own_address(client: Client) -> None:
     page = client.get(reverse("delivery_test_send", args=[a_campaign().pk])).content.decode()
 
     assert 'value="boss@example.com"' in page
+
+
+# --- by command -------------------------------------------------------------------------------------------------------
+def add(*arguments: str) -> Provider:
+    call_command("add_provider", "--name", "Relay", "--smtp", "smtp://smtp.example.com:25", *arguments)
+    return Provider.objects.get()
+
+
+def test_limits_and_tier_are_given_by_command() -> None:
+    Pool.objects.create(name="Reserve")
+    provider = add(
+        "--rate", "50/s", "--rate-hour", "9000", "--rate-day", "100000", "--group-rate", "gmail=5/s",
+        "--group-rate", "yahoo=60/m", "--tier", "2", "--weight", "3", "--pool", "Reserve",
+        "--local-address", "192.0.2.7",
+    )  # fmt: skip
+
+    assert (provider.rate_per_second, provider.rate_per_hour, provider.rate_per_day) == (50, 9000, 100_000)
+    assert provider.local_address == "192.0.2.7"
+    assert dict(provider.group_limits.values_list("mailbox_group", "rate_per_second")) == {"gmail": 5, "yahoo": 1}
+    assert [(one.pool.name, one.tier, one.weight) for one in PoolMember.objects.all()] == [("Reserve", 2, 3)]
+
+
+def test_a_change_by_command_keeps_what_it_does_not_name() -> None:
+    add("--rate-day", "100000", "--group-rate", "gmail=5/s", "--tier", "2")
+    provider = add("--group-rate", "yahoo=1/s")
+
+    assert provider.rate_per_day == 100_000
+    assert set(provider.group_limits.values_list("mailbox_group", flat=True)) == {"gmail", "yahoo"}
+    assert set(PoolMember.objects.values_list("tier", flat=True)) == {2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--group-rate", "hotmail=5/s"), "'hotmail' is no mailbox group; use one of gmail, yahoo"),
+        (("--group-rate", "gmail"), "gmail=5/s"),
+        (("--group-rate", "gmail=fast"), "'fast' is not a rate"),
+        (("--rate-day", "0"), "greater than or equal to 1"),
+        (("--tier", "10"), "less than or equal to 9"),
+        (("--local-address", "here"), "valid IPv4 or IPv6"),
+    ],
+)
+def test_a_mistake_by_command_adds_nothing(arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        add(*arguments)
+    assert not Provider.objects.exists()
+    assert not PoolMember.objects.exists()
