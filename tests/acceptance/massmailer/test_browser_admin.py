@@ -20,8 +20,8 @@ from bench.esp_server import EspServer
 from bench.sink import Options, Sink
 from campaigns.leads import imports
 from campaigns.models import Campaign, Lead, LeadImport, Segment
-from delivery import domain_keys
-from delivery.models import Provider, SendingDomain
+from delivery import domain_keys, warm_up
+from delivery.models import Pool, PoolMember, Provider, SendingDomain, WarmUp
 from delivery.providers import add_provider
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
 
@@ -410,6 +410,32 @@ def test_a_sending_domain_gets_a_key_whose_record_is_copied(visit: Open) -> None
     expect(page.get_by_text("Mail of this domain is signed from now on.")).to_be_visible()
 
 
+def test_a_provider_is_warmed_up_and_a_campaign_leaves_by_its_pool(visit: Open) -> None:
+    provider = Provider.objects.create(name="Relay", host="smtp.example.com")
+    PoolMember.objects.create(pool=Pool.objects.create(name="Fresh"), provider=provider)
+    page = visit().open(reverse("admin:delivery_provider_change", args=[provider.pk]))
+
+    page.get_by_role("button", name="Start a plan…").click()
+    page.get_by_label("E-mails a day").fill("500, 200")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("200 is less than the day before")
+    page.get_by_label("E-mails a day").fill("200, 500")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_text("Today 200 e-mails may leave for all mailboxes.")).to_be_visible()
+
+    page.get_by_role("button", name="Freeze…").click()
+    page.get_by_label("Why").fill("complaints rose")
+    page.get_by_role("button", name="Freeze", exact=True).click()
+    expect(page.get_by_text("The plan is frozen.")).to_be_visible()
+    assert WarmUp.objects.get().frozen_reason == "complaints rose"
+
+    page.goto(page.url.partition("/admin/")[0] + reverse("admin:campaigns_campaign_change", args=[a_campaign().pk]))
+    press(page, "Pool")
+    page.get_by_label("Pool").select_option("Fresh")
+    page.get_by_role("button", name="Choose", exact=True).click()
+    expect(page.get_by_text("chosen for this campaign: Relay")).to_be_visible()
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (375, "dark")])
 def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> None:
     lead = a_lead("somebody.with.a.very.long.address.indeed@subdomain.of.a.long.domain.example.com")
@@ -418,6 +444,9 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
     segment = Segment.objects.create(name="All", condition={"all": []})
     row = LeadImport.objects.create(file_name="a-long-file-name-of-leads.csv", file_path="/x", state="done")
     provider = Provider.objects.create(name="Relay", host="smtp.example.com")
+    warm_up.start(provider_id=provider.pk, mailbox_group="microsoft", ramp=[100_000, 200_000], by="somebody")
+    pool = Pool.objects.create(name="A pool with a long name")
+    PoolMember.objects.create(pool=pool, provider=provider)
     domain = SendingDomain.objects.create(domain="news.example.com", dns_report=DNS_REPORT)
     domain_keys.generate(domain_id=domain.pk, today=date(2026, 11, 26), with_ed25519=True)
     watched = visit(width=width, scheme=scheme)
@@ -433,11 +462,12 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
         reverse("admin:campaigns_leadimport_change", args=[row.pk]),
         *(
             reverse(f"admin:delivery_{name}_{page}")
-            for name in ("provider", "pool", "sendingdomain")
+            for name in ("provider", "pool", "sendingdomain", "retrypolicy")
             for page in ("changelist", "add")
         ),
         reverse("admin:delivery_provider_change", args=[provider.pk]),
         reverse("admin:delivery_sendingpolicy_changelist"),
+        reverse("admin:delivery_pool_change", args=[pool.pk]),
         reverse("admin:delivery_sendingdomain_change", args=[domain.pk]),
         *(reverse(f"admin:delivery_replyrule_{page}") for page in ("changelist", "add", "try", "built_in")),
         reverse("delivery_emails"),
