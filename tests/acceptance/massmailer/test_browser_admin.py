@@ -431,7 +431,7 @@ def test_a_provider_is_warmed_up_and_a_campaign_leaves_by_its_pool(visit: Open) 
 
     page.goto(page.url.partition("/admin/")[0] + reverse("admin:campaigns_campaign_change", args=[a_campaign().pk]))
     press(page, "Pool")
-    page.get_by_label("Pool").select_option("Fresh")
+    page.get_by_role("dialog").get_by_label("Pool").select_option("Fresh")
     page.get_by_role("button", name="Choose", exact=True).click()
     expect(page.get_by_text("chosen for this campaign: Relay")).to_be_visible()
 
