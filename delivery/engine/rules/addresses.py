@@ -40,6 +40,7 @@ ADDRESSES = (
             "from address|header * not * verified|allowed|match|valid",
             "invalid sender|from|mailfrom|originator",
             "unverified sender|address|domain",
+            "your domain does not exist|resolve",
         ),
         either=True,
         alert=True,
@@ -96,6 +97,8 @@ ADDRESSES = (
             "no one|body at this address",
             "nobody by|with|of that name",
             "badrcptto",
+            "not in my validrcptto",
+            "mailbox * unknown",
             "envelope recipient * denied",
             "user missing home directory",
             "address no longer accepts",
@@ -146,13 +149,14 @@ ADDRESSES = (
             "*邮箱不存在*",
         ),
         # a Cisco gateway puts "5.1.0 - Unknown address error" in front of whatever the receiver said
-        unless=(*SENDER_WORDS, "temporar*", "unknown address error"),
+        unless=(*SENDER_WORDS, "temporar*", "unknown address error", "email|message content|body|format|header"),
     ),
     Rule(
         "no-such-domain",
         Kind.HARD,
         "The domain does not exist or takes no mail.",
-        codes="5*",
+        # 501 speaks of our own name in EHLO
+        codes="51*, 52*, 54*, 55*",
         phrases=(
             "no such domain|host",
             "unknown|invalid|nonexistent|unrouteable|unroutable|illegal|bad|undeliverable domain|host",
@@ -167,7 +171,7 @@ ADDRESSES = (
             "point|points to non existent hosts",
             "domain|host unknown|invalid|nonexistent|unrouteable",
             "domain|host is|was unknown|invalid|nonexistent",
-            "domain|host|hostname not found|exist|known",
+            "domain|host not found|exist|known",
             "domain|host * not found",
             "domain|host * does|did not exist",
             "null mx",

@@ -79,10 +79,9 @@ ESP = (
             "complained",
             "complaint list",
             "spam complaint list|suppression",
-            "spam",
         ),
-        # Postmark names every possible cause of an inactive recipient, and a message can look like spam itself
-        unless=("inactive", "message|content|email * spam score|filter", "detected|classified|rejected as spam"),
+        # Postmark names every possible cause of an inactive recipient
+        unless=("inactive",),
     ),
     Rule(
         "esp-unsubscribed",
@@ -120,7 +119,7 @@ ESP = (
             "hard bounce",
             "permanent unavailable",
         ),
-        unless=("your ip|domain", "soft bounce"),
+        unless=("your ip|domain|email|message", "your account is|has", "soft bounce"),
     ),
     Rule(
         "esp-invalid-address",

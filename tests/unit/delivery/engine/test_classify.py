@@ -32,6 +32,25 @@ def test_what_an_esp_says_meets_its_rule(rule: str, kind: str, text: str) -> Non
     assert (verdict.kind, verdict.rule) == (Kind(kind), rule)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Message rejected as spam",
+        "Your message looks like spam",
+        "Your email is blocked because of its content",
+        "Invalid 'From' address: 'a@b'.",
+        "The sender's address is invalid",
+        "Invalid API key",
+        "Soft bounce: mailbox full",
+        "Invalid email content",
+        "The unsubscribe link is missing",
+        "Sandbox domains may send to authorized recipients only",
+    ],
+)
+def test_an_esp_that_speaks_of_us_or_of_the_message_suppresses_nobody(text: str) -> None:
+    assert BUILT_IN.classify_text(text).kind is not Kind.HARD
+
+
 def test_every_rule_has_a_reply() -> None:
     assert {rule.name for rule in RULES} == set(REPLIES)
     assert {rule.name for rule in ESP_RULES} == set(ESP_TEXTS)
@@ -80,6 +99,12 @@ def test_a_receiver_that_says_stop_is_left_alone(reply: str, seconds: int) -> No
         (550, None, "Verification failed for <a@b.example>: return path does not exist"),
         (550, None, "Mailbox temporarily disabled"),
         (501, "5.1.7", "Invalid address"),
+        (501, "5.5.4", "Invalid domain name"),
+        (550, None, "Too many invalid recipients"),
+        (550, None, "Connection rejected: hostname not found"),
+        (550, "5.7.1", "Sorry, your domain does not exist"),
+        (550, "5.1.1", "Reverse DNS does not exist for your host"),
+        (550, None, "This message violates our policy, account not found"),
         (550, None, "Unrouteable address. Sender verify failed"),
         (550, None, "Invalid host name in HELO"),
         (550, None, "Your host smtp.example not found in DNS"),
