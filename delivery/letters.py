@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from delivery.engine.classify import Classifier
 from delivery.engine.message import MessageHead, MessageTemplate
 from delivery.engine.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One message to one recipient who may be written to now.
 
     context: what the template's merge tags see. return_path: the envelope sender. token: names this message in what

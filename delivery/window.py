@@ -64,6 +64,9 @@ def skip(reason: str) -> Outcome:
     return Outcome(Kind.SKIPPED, reply=reason)
 
 
+ERASED = skip("erased")
+
+
 def ineligible(status: str, membership: str | None, suppression: str | None, *, has_list: bool) -> str:
     """Why this lead may not be mailed now, "" when it may."""
     if status != "subscribed":
@@ -85,7 +88,7 @@ async def send_window(
     A database that is away costs those that still wait their turn, never the outcomes of those that were sent.
     """
     until = claimed_at + settings.CLAIM_TO_SEND_SECONDS
-    results: dict[int, Result] = {lead_id: Result(lead_id, skip("erased")) for lead_id in lead_ids}
+    results: dict[int, Result] = {lead_id: Result(lead_id, ERASED) for lead_id in lead_ids}
     waiting = list(lead_ids)
     while waiting:
         fresh_until = min(until, boottime() + FRESH_SECONDS)
@@ -120,7 +123,7 @@ async def _write_letters(
     date = datetime.now(UTC)
     pairs: list[Pair] = []
     for row in rows:
-        result = results[row[0]] = Result(row[0], skip("erased"))
+        result = results[row[0]] = Result(row[0], ERASED)
         if reasons[row[0]]:
             result.outcome = skip(reasons[row[0]])
             continue

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from delivery.engine import headers
 from delivery.engine.dkim import DkimSigner
@@ -63,8 +62,7 @@ class RenderFailed(Exception):
         super().__init__(f"{part}: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
-class MessageHead:
+class MessageHead(NamedTuple):
     """What is different in the header of every message.
 
     message_id: "local@domain", unique for each recipient. date: with a time zone.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,7 +116,7 @@ def test_a_server_that_does_not_speak_tls_was_not_given_anything(
 @pytest.mark.parametrize("kind", ALL)
 def test_a_letter_whose_time_is_over_is_left_out(deliver: Deliver, server: EspServer, kind: str) -> None:
     letters = make_letters(3)
-    letters[1] = replace(letters[1], deadline=boottime() - 1)
+    letters[1] = letters[1]._replace(deadline=boottime() - 1)
 
     outcomes = deliver(kind, letters)
 

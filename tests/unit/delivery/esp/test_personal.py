@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
@@ -173,7 +172,7 @@ def test_ses_gets_readable_headers(deliver: Deliver, server: EspServer) -> None:
     template = make_template(static_headers=[("Feedback-ID", "c1:list-1:bulk:massmailer"), ("Reply-To", "a@b.example")])
     letter = make_letter(1, template, name="Zoë")
 
-    deliver("ses", [replace(letter, head=replace(letter.head, headers=(("List-Unsubscribe", long),)))])
+    deliver("ses", [letter._replace(head=letter.head._replace(headers=(("List-Unsubscribe", long),)))])
 
     (message,) = server.accepted
     assert message.headers["List-Unsubscribe"] == long
@@ -187,7 +186,7 @@ def test_ses_gets_readable_headers(deliver: Deliver, server: EspServer) -> None:
 def test_a_letter_without_headers_or_token_goes_out(deliver: Deliver, server: EspServer, kind: str) -> None:
     letter = make_letter(1, make_template(static_headers=[]), token="")
 
-    (outcome,) = deliver(kind, [replace(letter, head=replace(letter.head, headers=()))])
+    (outcome,) = deliver(kind, [letter._replace(head=letter.head._replace(headers=()))])
 
     assert outcome.kind is Kind.ACCEPTED
     assert len(server.accepted) == 1
