@@ -1,4 +1,8 @@
-"""Between a worker and PostgreSQL: loses the answer of a COMMIT on request, right after the server carried it out."""
+"""Between a worker and PostgreSQL: loses the answer of a commit on request, right after the server carried it out.
+
+Inside a transaction that is the COMMIT; outside it is a claim, which is a transaction by itself. Statements that are
+prepared come by the name that they were given.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,11 @@ from pathlib import Path
 import uvloop
 
 SOCKET = ".s.PGSQL.5432"
-COMMIT = b"COMMIT"
+BEGIN, COMMIT, ROLLBACK = b"BEGIN", b"COMMIT", b"ROLLBACK"
+CLAIM = b"SET cursor = CASE"
+# the message that ends what a client has to say for now
+SYNC = b"S\x00\x00\x00\x04"
+_PREPARED = re.compile(rb"(_pg3_[0-9a-f]+)\x00[^\x00]*SET cursor = CASE")
 _NAME = re.compile(rb"application_name\x00([^\x00]*)\x00")
 
 # called in the proxy's thread with the connection's application name, just before the COMMIT goes to the server
@@ -85,13 +93,13 @@ class CommitProxy:
             up_writer.close()
 
     async def _client_to_server(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        name = ""
+        name, commits = "", Commits()
         first = True
         while data := await reader.read(1 << 16):
             if first and (found := _NAME.search(data)):
                 name = found[1].decode()
             first = False
-            cut = COMMIT in data and name.startswith(self._prefix) and self._takes_one(name)
+            cut = commits.is_one(data) and name.startswith(self._prefix) and self._takes_one(name)
             writer.write(data)
             await writer.drain()
             if cut:
@@ -108,6 +116,30 @@ class CommitProxy:
         if before is not None:
             before(name)
         return True
+
+
+class Commits:
+    """Recognises commits in what one client says."""
+
+    def __init__(self) -> None:
+        self._names: set[bytes] = set()
+        self._in_transaction = False
+        self._is_claiming = False
+
+    def is_one(self, data: bytes) -> bool:
+        """True when the server, having read `data`, commits. Long statements come in several pieces."""
+        self._names.update(_PREPARED.findall(data))
+        if BEGIN in data:
+            self._in_transaction = True
+        if COMMIT in data or ROLLBACK in data:
+            self._in_transaction = self._is_claiming = False
+            return COMMIT in data
+        if not self._in_transaction and (CLAIM in data or any(b"\x00%b\x00" % name in data for name in self._names)):
+            self._is_claiming = True
+        if self._is_claiming and data.endswith(SYNC):
+            self._is_claiming = False
+            return True
+        return False
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

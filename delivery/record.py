@@ -6,7 +6,7 @@ import datetime as dt
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from delivery import decision_sql, retry_policies, sql
@@ -14,6 +14,7 @@ from delivery.database import AsyncConnection
 from delivery.engine.hours import SendingHours
 from delivery.engine.outcome import Kind
 from delivery.engine.retry import Policy, settle
+from delivery.ledger_rows import ledger_rows, storable
 from delivery.opening import make_hours
 from delivery.window import Result
 
@@ -40,9 +41,8 @@ class BatchRef:
     variant: int
 
 
-@dataclass(slots=True)
-class Entry:
-    """One row for the ledger, in the order of sql.COPY_EMAIL without the campaign."""
+class Entry(NamedTuple):
+    """One row for the ledger, without the campaign."""
 
     lead_id: int
     at: dt.datetime
@@ -59,12 +59,12 @@ class Entry:
     esp_message_id: str | None
 
 
-FIELDS = tuple(Entry.__slots__)
+FIELDS = Entry._fields
 
 
 def clean_reply(reply: str) -> str | None:
-    """The server's words as they are stored. PostgreSQL's text takes no NUL, and a server may send one."""
-    return reply.replace("\0", "")[:REPLY_LIMIT] or None
+    """The server's words as they are stored, without what cannot be (see `storable`)."""
+    return storable(reply)[:REPLY_LIMIT] or None
 
 
 def counter_of(status: str) -> str:
@@ -88,10 +88,10 @@ def make_entry(
         variant=ref.variant,
         code=outcome.code,
         status=decision.status,
-        enhanced=outcome.enhanced,
+        enhanced=storable(outcome.enhanced) if outcome.enhanced else None,
         address_hash=result.address_hash,
         reply=clean_reply(outcome.reply),
-        esp_message_id=outcome.esp_message_id or None,
+        esp_message_id=storable(outcome.esp_message_id) or None,
     )
 
 
@@ -125,8 +125,17 @@ async def claim(
     counts: dict[str, int],
 ) -> Claimed:
     """Move the cursor over the next window and add the counts, in the caller's transaction. Raises LeaseLost."""
-    parameters = {"batch": ref.batch_id, "token": token, "cursor": cursor, "want": want, "recorded": recorded, **counts}
-    row = await (await connection.execute(sql.CLAIM, parameters)).fetchone()
+    parameters = _claim_parameters(ref, token, cursor, want, recorded, counts)
+    return _claimed(ref, await (await connection.execute(sql.CLAIM, parameters)).fetchone())
+
+
+def _claim_parameters(
+    ref: BatchRef, token: UUID, cursor: int, want: int, recorded: int, counts: dict[str, int]
+) -> dict[str, Any]:
+    return {"batch": ref.batch_id, "token": token, "cursor": cursor, "want": want, "recorded": recorded, **counts}
+
+
+def _claimed(ref: BatchRef, row: tuple[Any, ...] | None) -> Claimed:
     if row is None:
         raise LeaseLost(f"batch {ref.batch_id}")
     new_cursor, state, now, begin, end, weekdays = row
@@ -137,21 +146,40 @@ async def record_first_and_claim(
     connection: AsyncConnection, ref: BatchRef, token: UUID, cursor: int, want: int, results: Sequence[Result],
     now: dt.datetime, rng: random.Random,
 ) -> Claimed:  # fmt: skip
-    """The fast road: COPY the outcomes of a first try and claim the next window, in one transaction.
+    """The fast road: the outcomes of a first try and the claim of the next window, in one transaction.
 
     Raises LeaseLost, psycopg.errors.UniqueViolation when rows are there already, and what a lost server raises: in
     each case nothing or everything stands, and `settle_rows` finds out.
     """
     policy = await retry_policies.load_async(connection, STREAM)
     entries = [make_entry(ref, result, 0, now, rng, policy) for result in results]
+    if not any(result.outcome.kind is Kind.HARD for result in results):
+        # one statement is a transaction by itself
+        return await _claim_with(connection, ref, token, cursor, want, entries, now)
     async with connection.transaction():
-        claimed = await claim(connection, ref, token, cursor, want, len(entries), tally(entries))
-        if entries:
-            async with connection.cursor() as cursor_, cursor_.copy(sql.COPY_EMAIL) as copy:
-                for entry in entries:
-                    await copy.write_row((ref.campaign_id, *(getattr(entry, name) for name in FIELDS)))
-            await _suppress(connection, ref, results)
+        claimed = await _claim_with(connection, ref, token, cursor, want, entries, now)
+        await _suppress(connection, ref, results)
     return claimed
+
+
+async def _claim_with(
+    connection: AsyncConnection, ref: BatchRef, token: UUID, cursor: int, want: int, entries: Sequence[Entry],
+    now: dt.datetime,
+) -> Claimed:  # fmt: skip
+    """Write the entries and move the cursor, in one statement. Raises as `record_first_and_claim` does."""
+    counts = tally(entries)
+    if not entries:
+        return await claim(connection, ref, token, cursor, want, 0, counts)
+    rows = {
+        "campaign": ref.campaign_id,
+        "at": now,
+        "attempt": ref.attempt,
+        "variant": ref.variant,
+        "rows": ledger_rows(entries),
+    }
+    claimed = _claim_parameters(ref, token, cursor, want, len(entries), counts)
+    cursor_ = await connection.execute(sql.RECORD_AND_CLAIM, {**claimed, **rows})
+    return _claimed(ref, await cursor_.fetchone())
 
 
 async def record_again_and_claim(
