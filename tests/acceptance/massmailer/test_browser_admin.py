@@ -21,8 +21,9 @@ from bench.sink import Options, Sink
 from campaigns.leads import imports
 from campaigns.models import Campaign, Lead, LeadImport, Segment
 from delivery import domain_keys, warm_up
-from delivery.models import Pool, PoolMember, Provider, SendingDomain, WarmUp
+from delivery.models import DeadDecision, Email, Pool, PoolMember, Provider, SendingDomain, WarmUp
 from delivery.providers import add_provider
+from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -170,6 +171,25 @@ def test_a_csv_file_is_uploaded_and_watched(visit: Open, tmp_path: Path, setting
         page.get_by_role("link", name="Rejected lines with their reasons").click()
     assert "broken" in download.value.path().read_text("utf-8-sig")
     assert Lead.objects.get().first_name == "Ada"
+
+
+def test_dead_letters_are_chosen_and_tried_again_while_a_decision_is_watched(visit: Open) -> None:
+    sent_campaign(["dead", "dead", "sent"])
+    decision = DeadDecision.objects.create(action="discard", source="messages")
+    watched = visit(width=375)
+    page = watched.open(reverse("delivery_dead"))
+
+    expect(page.get_by_text("At work")).to_be_visible()
+    DeadDecision.objects.filter(pk=decision.pk).update(state="done", changed=1234)
+    expect(page.get_by_text("1,234")).to_be_visible()
+    assert not watched.is_too_wide()
+    page.get_by_label("Choose reader1@example.com").check()
+    page.get_by_role("button", name="Try the chosen again…").click()
+    expect(page.get_by_text("Try 1 dead letter again?")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.get_by_text("1 dead letter will be tried again.")).to_be_visible()
+    assert Email.objects.get(status="deferred").lead_id == Lead.objects.get(email="reader1@example.com").pk
 
 
 def test_a_segment_is_counted_while_it_is_written(visit: Open) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -313,6 +314,36 @@ def test_a_filter_is_kept_as_it_was_asked_for() -> None:
 def test_a_decision_is_about_one_thing(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"filter|At most"):
         decisions.decide(action="requeue", source="emails", by=None, **arguments)
+
+
+def test_deciders_at_the_same_moment_share_the_letters(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two want to try them again, two want to close them: each letter is changed once, and the numbers say so."""
+    monkeypatch.setattr(decisions, "CHUNK", 7)
+    campaign = sent_campaign(["dead"] * 60)
+    barrier = threading.Barrier(4)
+    faults: list[BaseException] = []
+
+    def decide(action: str) -> None:
+        try:
+            barrier.wait(20)
+            decisions.decide(action=action, source="emails", by=None, where=DeadFilter())
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread of the test
+            faults.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=decide, args=(action,)) for action in ("requeue", "discard") * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    made = list(DeadDecision.objects.all())
+    assert {one.state for one in made} == {"done"}
+    assert sum(one.changed for one in made) == 60
+    after = checked(campaign)
+    assert (after.dead, after.deferred + after.failed) == (0, 60)
+    assert after.failed == sum(one.changed for one in made if one.action == "discard")
 
 
 def test_letters_that_are_tried_again_arrive(make_campaign: MakeCampaign, sink: Sink) -> None:

@@ -120,6 +120,9 @@ PAGES: dict[str, tuple[Address, str]] = {
         "delivery.view_email",
     ),
     "messages": (lambda h: reverse("delivery_messages"), "delivery.view_message"),
+    "dead letters": (lambda h: reverse("delivery_dead"), "delivery.view_email"),
+    "decisions about dead letters": (lambda h: reverse("delivery_dead_progress"), "delivery.view_message"),
+    "alerts": (lambda h: reverse("admin:delivery_alert_changelist"), "delivery.view_alert"),
     "flower": (lambda h: reverse("flower"), "massmailer.open_flower"),
 }
 # pages that want more than one permission
@@ -193,7 +196,9 @@ def test_a_dialog_without_a_csrf_token_is_refused(house: House, name: str) -> No
     assert everything() == before
 
 
-@pytest.mark.parametrize("name", ["progress", "frame", "campaign's e-mails", "e-mails as CSV", "messages", "flower"])
+@pytest.mark.parametrize(
+    "name", ["progress", "frame", "campaign's e-mails", "e-mails as CSV", "messages", "dead letters", "flower"]
+)
 def test_pages_that_only_read_take_no_post(house: House, name: str) -> None:
     assert boss().post(EVERY[name][0](house)).status_code == 405
 
