@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 SUBSTITUTION_BYTES = 10_000
+MAILJET_REFUSES = ("list-id", "x-feedback-id", "x-mailer", "user-agent", "x-mj-customid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +273,10 @@ def _mailjet_each(esp: Any, body: Mapping[str, Any], messages: list[Accepted]) -
             words = f'"{everybody[0]}" is an invalid email address.'
             error = {"ErrorCode": "mj-0013", "StatusCode": 400, "ErrorMessage": words}
             yield {"Status": "error", "Errors": [{**error, "ErrorRelatedTo": ["To[0].Email"]}]}
+            continue
+        if any(name.lower() in MAILJET_REFUSES for name in one.get("Headers", {})):
+            error = {"ErrorCode": "send-0011", "StatusCode": 400, "ErrorMessage": "Header cannot be customized."}
+            yield {"Status": "error", "Errors": [{**error, "ErrorRelatedTo": ["Headers"]}]}
             continue
         message = Accepted(
             "mailjet", everybody[0], everybody, one["From"]["Email"], one["Subject"], one["HTMLPart"],

@@ -19,11 +19,25 @@ _is_key = re.compile(r"[!-~]*").fullmatch
 _is_name = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 
 
+SENDGRID_HEADERS = frozenset({"x-sg-id", "x-sg-eid", "received", "dkim-signature"})
+MAILJET_HEADERS = frozenset(
+    {
+        "list-id", "x-feedback-id", "user-agent", "x-mailer", "x-csa-complaints", "x-mailjet-campaign",
+        "x-mailjet-debug", "x-mailjet-prio", "x-mailjet-segmentation", "x-mailjet-trackclick", "x-mailjet-trackopen",
+        "x-mj-customid", "x-mj-errormessage", "x-mj-eventpayload", "x-mj-mid", "x-mj-statisticscontactslistid",
+        "x-mj-templateerrordeliver", "x-mj-templateerrorreporting", "x-mj-templateid", "x-mj-templatelanguage",
+        "x-mj-vars", "x-mj-workflowid", "authentication-results", "delivered-to", "dkim-signature",
+        "domainkey-status", "received", "received-spf", "sender",
+    }
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class EspKind:
     """One ESP.
 
     max_recipients: a request at most. urls: base URL of the API by region; "" is the region of accounts that name none.
+    own_headers: in lower case, those that the ESP writes itself: a message that brings one is refused.
     placeholder: what the ESP fills in, "{}" standing for a name; only for the way "merge".
     secrets, options: name to the words for it; the options that must be given stand in `required`.
     check_path: of a GET that answers whoever has the right key and changes nothing, relative to the base URL.
@@ -39,6 +53,7 @@ class EspKind:
     options: Mapping[str, str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     placeholder: str = "{}"
+    own_headers: frozenset[str] = frozenset()
 
     @property
     def all_options(self) -> dict[str, str]:
@@ -71,6 +86,7 @@ KINDS: Mapping[str, EspKind] = {
             check_path="scopes",
             options={"region": "Region"},
             placeholder="-{}-",
+            own_headers=SENDGRID_HEADERS,
         ),
         EspKind(
             "mailgun",
@@ -103,6 +119,7 @@ KINDS: Mapping[str, EspKind] = {
             urls={"": "https://api.mailjet.com/v3.1/"},
             check_path="../v3/REST/apikey",
             secrets={"api_key": "API key", "secret_key": "Secret key"},
+            own_headers=MAILJET_HEADERS,
         ),
     )
 }

@@ -23,7 +23,7 @@ MOVED = (301, 307, 308)
 
 _ACCOUNT = re.compile(
     r"not (yet )?(been )?(verified|validated|activated|confirmed)|unverified|sender identit|sender signature"
-    r"|suspended|disabled|deactivated|credit|quota|billing|payment|plan|sandbox|not allowed to send"
+    r"|suspended|disabled|deactivated|\bcredits?\b|quota|billing|payment|\bplan\b|sandbox|not allowed to send"
     r"|domain not found|sending (is )?paused|configuration ?set|message ?stream|api key|unauthorized|forbidden"
     r"|permission|access denied",
     re.IGNORECASE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import getaddresses
 from typing import Any
@@ -111,36 +111,40 @@ def check(letter: Letter) -> None:
         raise RenderFailed("headers", str(error)) from error
 
 
-def whole_message(letter: Letter, content: Content) -> EmailMultiAlternatives:
-    """A message to one recipient; the letter was found well by `check`."""
-    message = _message(letter.template, content)
+def whole_message(letter: Letter, content: Content, without: Collection[str]) -> EmailMultiAlternatives:
+    """A message to one recipient; the letter was found well by `check`. without: see EspKind.own_headers."""
+    message = _message(letter.template, content, without)
     message.to = [_recipient(letter)]
-    message.extra_headers |= dict(letter.head.headers)
+    message.extra_headers |= _kept(letter.head.headers, without)
     if letter.token:
         message.metadata = {TOKEN: letter.token}
     return message
 
 
 def merged_message(
-    text: MergeText, letters: Sequence[Letter], values: Sequence[Mapping[str, str]]
+    text: MergeText, letters: Sequence[Letter], values: Sequence[Mapping[str, str]], without: Collection[str]
 ) -> EmailMultiAlternatives:
     """One message to many, each with values, headers and metadata of its own. The addresses must be different.
 
     Its merge attributes are what makes an ESP send each recipient a message of his own.
     """
-    message = _message(letters[0].template, text.content)
+    message = _message(letters[0].template, text.content, without)
     message.to = [_recipient(letter) for letter in letters]
     addresses = [letter.head.to_address for letter in letters]
     message.merge_data = dict(zip(addresses, values, strict=True))
-    message.merge_headers = {letter.head.to_address: dict(letter.head.headers) for letter in letters}
+    message.merge_headers = {letter.head.to_address: _kept(letter.head.headers, without) for letter in letters}
     message.merge_metadata = {letter.head.to_address: {TOKEN: letter.token} for letter in letters}
     return message
 
 
-def _message(template: MessageTemplate, content: Content) -> Any:
+def _kept(headers: Iterable[tuple[str, str]], without: Collection[str]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in without}
+
+
+def _message(template: MessageTemplate, content: Content, without: Collection[str]) -> Any:
     """What all letters of a template share. Any: anymail's attributes are not declared anywhere."""
     reply_to = [value for name, value in template.static_headers if name.lower() == "reply-to"]
-    headers = {name: value for name, value in template.static_headers if name.lower() != "reply-to"}
+    headers = _kept(template.static_headers, {"reply-to", *without})
     message = EmailMultiAlternatives(
         content.subject, content.text, _written(template.sender), reply_to=reply_to, headers=headers
     )

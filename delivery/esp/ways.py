@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urljoin
 from uuid import uuid4
@@ -53,7 +53,7 @@ class HttpWay:
     """What the ways over `requests` share."""
 
     def __init__(self, account: EspAccount) -> None:
-        self._label = account.kind.label
+        self._label, self._without = account.kind.label, account.kind.own_headers
         self._backend = open_backend(account)
 
     def close(self) -> None:
@@ -78,7 +78,11 @@ class MergeWay(HttpWay):
     def deliver(self, request: Request) -> list[Outcome]:
         wire.begin()
         try:
-            message = _merged(request.text, request) if request.text else _whole(request.pieces[0])
+            message = (
+                _merged(request.text, request, self._without)
+                if request.text
+                else _whole(request.pieces[0], self._without)
+            )
             self._backend.send_messages([message])
         except AnymailError as error:
             if not wire.has_written() and isinstance(error, ValueError | TypeError):
@@ -106,7 +110,7 @@ class ListWay(HttpWay):
     def _build(self, piece: Piece) -> dict[str, Any] | Outcome:
         """What anymail would post for one message, or the outcome of one that it cannot express for this ESP."""
         try:
-            payload = self._backend.build_message_payload(_whole(piece), self._backend.send_defaults)
+            payload = self._backend.build_message_payload(_whole(piece, self._without), self._backend.send_defaults)
             return dict(payload.get_request_params(self._backend.api_url))
         except AnymailError as error:
             return outcomes.unsendable(error)
@@ -187,7 +191,7 @@ class SesWay:
     """Amazon SES: one message a request, through boto3."""
 
     def __init__(self, account: EspAccount) -> None:
-        self._label = account.kind.label
+        self._label, self._without = account.kind.label, account.kind.own_headers
         self._backend = open_backend(account)
 
     def close(self) -> None:
@@ -201,7 +205,7 @@ class SesWay:
 
     def _deliver(self, piece: Piece) -> Outcome:
         try:
-            message = _whole(piece)
+            message = _whole(piece, self._without)
             self._backend.send_messages([message])
         except AnymailError as error:
             return _ses_failure(self._label, error)
@@ -221,13 +225,13 @@ def _ses_failure(label: str, error: AnymailError) -> Outcome:
     return outcomes.unknown(f"{label} did not answer: {_cause(error)}")
 
 
-def _merged(text: MergeText, request: Request) -> Any:
+def _merged(text: MergeText, request: Request, without: Collection[str]) -> Any:
     letters = [piece.letter for piece in request.pieces]
-    return merged_message(text, letters, [piece.values for piece in request.pieces])
+    return merged_message(text, letters, [piece.values for piece in request.pieces], without)
 
 
-def _whole(piece: Piece) -> Any:
-    return whole_message(piece.letter, piece.content or render(piece.letter))
+def _whole(piece: Piece, without: Collection[str]) -> Any:
+    return whole_message(piece.letter, piece.content or render(piece.letter), without)
 
 
 def _cause(error: BaseException) -> str:

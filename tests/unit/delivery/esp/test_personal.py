@@ -190,3 +190,12 @@ def test_a_letter_without_headers_or_token_goes_out(deliver: Deliver, server: Es
 
     assert outcome.kind is Kind.ACCEPTED
     assert len(server.accepted) == 1
+
+
+def test_headers_that_mailjet_writes_itself_are_left_to_it(deliver: Deliver, server: EspServer) -> None:
+    template = make_template(static_headers=[("List-Id", "<list-1.sender.example>"), ("X-Own", "kept")])
+
+    (outcome,) = deliver("mailjet", [make_letter(1, template, headers=[("X-Mailer", "mine")])])
+
+    assert outcome.kind is Kind.ACCEPTED
+    assert set(server.accepted[0].headers) == {"X-Own", "List-Unsubscribe"}
