@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from json import JSONDecoder
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connections
+from psycopg.types.json import set_json_loads
 
 Row = tuple[Any, ...]
 AsyncConnection = psycopg.AsyncConnection[Row]
@@ -25,6 +27,17 @@ PATIENCE = """
 SELECT set_config('idle_in_transaction_session_timeout', %(milliseconds)s, false),
        set_config('statement_timeout', %(milliseconds)s, false)
 """
+
+
+_decode = JSONDecoder().raw_decode
+
+
+def read_json(data: str | bytes) -> Any:
+    """The value of a jsonb column, which PostgreSQL writes in UTF-8 and without white space around it.
+
+    0.6 instead of 1.9 µs for the attributes of a lead.
+    """
+    return _decode(data if isinstance(data, str) else data.decode())[0]
 
 
 def connection_parameters() -> dict[str, Any]:
@@ -50,5 +63,6 @@ async def connect(*, application_name: str) -> AsyncConnection:
     connection = await psycopg.AsyncConnection.connect(
         autocommit=True, keepalives_idle=10, keepalives_interval=5, keepalives_count=3, **parameters
     )
+    set_json_loads(read_json, connection)
     await connection.execute(PATIENCE, {"milliseconds": str(round(settings.LEASE_SECONDS * 1000))})
     return connection

@@ -171,7 +171,8 @@ def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: flo
 
 def unsubscribe_header(url: str, token: str) -> str:
     """One web address for one-click, and a mailto where bounces come to us."""
-    mailto = f"unsubscribe@{settings.BOUNCE_DOMAIN}?subject={token}" if settings.BOUNCE_DOMAIN else ""
+    domain = settings.BOUNCE_DOMAIN
+    mailto = f"unsubscribe@{domain}?subject={token}" if domain else ""
     return list_unsubscribe(url, mailto)
 
 
