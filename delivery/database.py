@@ -19,6 +19,8 @@ DatabaseAway = (
     psycopg.InterfaceError,
     # the server gave up on us in the middle of a transaction: see PATIENCE
     psycopg.errors.IdleInTransactionSessionTimeout,
+    # a standby answers while another server is being promoted
+    psycopg.errors.ReadOnlySqlTransaction,
 )
 
 # A worker that hangs inside a transaction (frozen, or its network gone) holds the lock of its batch, and nobody could

@@ -40,6 +40,7 @@ NOT_ATTEMPTED_WAIT = timedelta(seconds=5)
 RECORD_RETRY_SECONDS = 0.5
 NO_PROVIDER = routes.not_attempted("no active provider in the pool")
 NO_GRANT = routes.WindowGrant(0, 0.0)
+UNFORESEEN = Outcome(Kind.UNKNOWN, reply="the worker failed in an unforeseen way; see its log")
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[
     except DatabaseAway as error:
         logger.warning("%s messages wait, the database went away: %s", len(rows), error)
     else:
-        await asyncio.gather(*(_send(route, some, until) for route, some in ways))
+        await asyncio.gather(*(_send_surely(route, some, until) for route, some in ways))
     failpoints.hit("after_message_send")
     await _record(worker, token, rows)
     accepted = [row.provider_id for row in rows if row.outcome.kind is Kind.ACCEPTED]
@@ -118,6 +119,17 @@ async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed])
         reason = next((found[key.hex()] for key in keys[row.id] if key.hex() in found), None)
         if reason:
             row.outcome = skip(f"suppressed: {reason}")
+
+
+async def _send_surely(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None:
+    """As `_send`, but a fault of ours costs neither the outcomes that are known nor those of other ways."""
+    try:
+        await _send(route, rows, until)
+    except Exception:  # what was sent before it cannot be told, so a person decides
+        logger.exception("sending %s messages failed", len(rows))
+        for row in rows:
+            if row.outcome.kind is Kind.NOT_ATTEMPTED:
+                row.outcome = UNFORESEEN
 
 
 async def _send(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None:

@@ -13,6 +13,7 @@ from campaigns.addresses import domain_of
 from campaigns.models import Campaign
 from delivery import metrics, usage_book
 from delivery.alarms import Alarm
+from delivery.database import DatabaseAway
 from delivery.directory import REFRESH_SECONDS, Directory, Member
 from delivery.engine.outcome import Kind, Outcome
 from delivery.letters import Letter
@@ -33,6 +34,10 @@ WHY_WAIT = {
     "silence": "silent for a while: the receiver asked for it",
     "circuit": "the provider could not be reached lately",
 }
+# quotas are raised, providers added and pauses ended by people at any moment: nobody waits longer before asking again
+LONGEST_WAIT_SECONDS = 600.0
+# of these nothing was handed over, so their places are free
+LEFT_NO_TRACE = frozenset({Kind.NOT_ATTEMPTED, Kind.RENDER_ERROR})
 LEAST_BLOCKED = 3
 OUR_AUTHENTICATION = frozenset({"our-authentication"})
 BLOCKED_SHARE = 0.1
@@ -98,24 +103,28 @@ class PoolRoute:
             self._directory = await self.worker.read_directory()
             self._read_at = clock
 
-    async def take(self, want: int, avoid: Sequence[int] = ()) -> WindowGrant:
+    async def take(self, want: int, avoid: Sequence[int] = (), tried: Sequence[int] = ()) -> WindowGrant:
         """Ask the providers in turn for up to `want` places.
 
-        avoid: providers to pass over where there is another one that is well. Raises redis.RedisError.
+        avoid: providers to pass over where there is another one that is well. tried: those not to ask at all.
+        Raises redis.RedisError, and one of DatabaseAway where Redis has forgotten a quota.
         """
-        others = [member for member in self.members if member.provider_id not in avoid]
-        found = await self._take(others, want)
+        # one for the whole question: the batch may read it again meanwhile, without a provider that stands in ours
+        directory = self.directory
+        members = [one for one in directory.pool(self.pool_id, self.stream).members if one.provider_id not in tried]
+        others = [member for member in members if member.provider_id not in avoid]
+        found = await self._take(directory, others, want)
         if found.places or not avoid or (others and found.why not in ("circuit", "quota")):
             return found
-        return await self._take([member for member in self.members if member.provider_id in avoid], want)
+        return await self._take(directory, [member for member in members if member.provider_id in avoid], want)
 
-    async def _take(self, members: Sequence[Member], want: int) -> WindowGrant:
+    async def _take(self, directory: Directory, members: Sequence[Member], want: int) -> WindowGrant:
         refusals: list[Grant] = []
         for tier in _by_tier(members):
             untried, refused = list(tier), list[Grant]()
             while untried:
                 member = self._best(untried)
-                asked = self._asked(member.provider_id)
+                asked = self._asked(directory, member.provider_id)
                 grant = await self._ask(asked, want)
                 if grant.places:
                     self.worker.turns(self.pool_id, self.stream).charge(member, untried, grant.places)
@@ -129,21 +138,20 @@ class PoolRoute:
             return WindowGrant(0, 0.0)
         soonest = min(refusals, key=lambda grant: grant.wait_seconds)
         metrics.add("throttled_windows_total", why=soonest.why)
-        return WindowGrant(0, soonest.wait_seconds, why=soonest.why)
+        return WindowGrant(0, min(soonest.wait_seconds, LONGEST_WAIT_SECONDS), why=soonest.why)
 
     def _best(self, members: Sequence[Member]) -> Member:
         if self.directory.pool(self.pool_id, self.stream).selection == "least_loaded":
             return least_loaded(members, self.worker.in_flight)
         return self.worker.turns(self.pool_id, self.stream).best(members)
 
-    def _asked(self, provider_id: int) -> Asked:
-        limits = (*self.directory.limits(provider_id, self.group), *self.own_limits)
-        return Asked(provider_id, self._pace_group(provider_id), limits)
+    def _asked(self, directory: Directory, provider_id: int) -> Asked:
+        limits = (*directory.limits(provider_id, self.group), *self.own_limits)
+        return Asked(provider_id, self._pace_group(directory.providers[provider_id]), limits)
 
-    def _pace_group(self, provider_id: int) -> str:
+    def _pace_group(self, provider: Provider) -> str:
         """An ESP paces its receivers itself: what it asks for, it asks for all of our mail."""
-        provider = self.directory.providers.get(provider_id)
-        return self.group if provider is None or provider.kind == Provider.Kind.SMTP else ""
+        return self.group if provider.kind == Provider.Kind.SMTP else ""
 
     async def _ask(self, asked: Asked, want: int) -> Grant:
         while True:
@@ -174,73 +182,74 @@ class PoolRoute:
         finally:
             self.worker.in_flight[provider_id] -= len(letters)
         self.worker.usage.add(provider_id, self.group, outcomes)
-        await self._learn(provider_id, outcomes, is_probe)
+        await self._learn(provider, outcomes, is_probe)
         return outcomes
 
-    async def _learn(self, provider_id: int, outcomes: Sequence[Outcome], is_probe: bool) -> None:
+    # who reports is named by the object that sent: the directory may be read again without it while mail is under way
+
+    async def _learn(self, provider: Provider, outcomes: Sequence[Outcome], is_probe: bool) -> None:
         """Tell the circuit and the pace what a window met. Without Redis nobody learns, and nothing is lost by it."""
         away = [one for one in outcomes if one.kind in AWAY and one.rule != "late"]
         answered = sum(one.kind not in AWAY and one.kind is not Kind.RENDER_ERROR for one in outcomes)
         try:
-            await self._report(provider_id, answered, away, is_probe)
+            await self._report(provider, answered, away, is_probe)
             throttled = [one for one in outcomes if one.kind is Kind.THROTTLE]
             refused = [one for one in outcomes if one.kind in (Kind.BLOCK, Kind.SENDER)]
             if throttled:
-                await self._slow_down(provider_id, "throttled", throttled)
+                await self._slow_down(provider, "throttled", throttled)
             if refused:
-                await self._refused(provider_id, refused, len(outcomes))
+                await self._refused(provider, refused, len(outcomes))
         except RedisError as error:
-            logger.warning("provider %s: its state could not be noted: %s", provider_id, error)
+            logger.warning("provider %s: its state could not be noted: %s", provider.pk, error)
 
-    async def _report(self, provider_id: int, answered: int, away: Sequence[Outcome], is_probe: bool) -> None:
-        good = answered if is_probe else self.worker.answered[provider_id] + answered
-        if not (away or is_probe or provider_id in self.worker.suspects):
-            self.worker.answered[provider_id] = min(good, 1000)
+    async def _report(self, provider: Provider, answered: int, away: Sequence[Outcome], is_probe: bool) -> None:
+        good = answered if is_probe else self.worker.answered[provider.pk] + answered
+        if not (away or is_probe or provider.pk in self.worker.suspects):
+            self.worker.answered[provider.pk] = min(good, 1000)
             return
-        self.worker.answered[provider_id] = 0
+        self.worker.answered[provider.pk] = 0
         if not (away or good):
             return
-        change = await self.worker.breaker.report(provider_id, good, len(away))
+        change = await self.worker.breaker.report(provider.pk, good, len(away))
         if away:
-            self.worker.suspects.add(provider_id)
-            self.worker.usage.note(provider_id, "error", away[0].reply, group=self.group, code=away[0].code)
+            self.worker.suspects.add(provider.pk)
+            self.worker.usage.note(provider.pk, "error", away[0].reply, group=self.group, code=away[0].code)
         else:
-            self.worker.suspects.discard(provider_id)
+            self.worker.suspects.discard(provider.pk)
         if change:
-            logger.warning("provider %s: its circuit is %s", provider_id, change)
+            logger.warning("provider %s: its circuit is %s", provider.pk, change)
             words = away[0].reply if away else "mail was accepted again"
-            self.worker.usage.note(provider_id, change, words)
+            self.worker.usage.note(provider.pk, change, words)
         if change == "opened":
-            self.worker.alarms.add(self._circuit_alarm(provider_id, words))
+            self.worker.alarms.add(self._circuit_alarm(provider, words))
 
-    async def _refused(self, provider_id: int, refused: Sequence[Outcome], messages: int) -> None:
+    async def _refused(self, provider: Provider, refused: Sequence[Outcome], messages: int) -> None:
         """Receivers or the provider refuse us, not an address: note it, tell operators, send less where it is much."""
-        self.worker.usage.note(provider_id, "blocked", refused[0].reply, group=self.group, code=refused[0].code)
+        self.worker.usage.note(provider.pk, "blocked", refused[0].reply, group=self.group, code=refused[0].code)
         is_much = len(refused) >= max(LEAST_BLOCKED, messages * BLOCKED_SHARE)
         if is_much:
             # one reader's spam filter is no reason to slow down for everybody of the group
-            await self._slow_down(provider_id, "blocked", refused)
+            await self._slow_down(provider, "blocked", refused)
         telling = [one for one in refused if self.worker.is_alarming(one)]
         if telling and (is_much or self.group != "other" or telling[0].rule in OUR_AUTHENTICATION):
-            self.worker.alarms.add(self._block_alarm(provider_id, telling))
+            self.worker.alarms.add(self._block_alarm(provider, telling))
 
-    async def _slow_down(self, provider_id: int, event: str, met: Sequence[Outcome]) -> None:
+    async def _slow_down(self, provider: Provider, event: str, met: Sequence[Outcome]) -> None:
         silence = max(self.worker.silence_seconds(one) for one in met)
-        pace = await self.worker.throttle.slow_down(provider_id, self._pace_group(provider_id), silence)
+        pace = await self.worker.throttle.slow_down(provider.pk, self._pace_group(provider), silence)
         if pace is not None:
-            logger.warning("provider %s: %s goes on at %.1f a second after %s", provider_id, self.group, pace, event)
+            logger.warning("provider %s: %s goes on at %.1f a second after %s", provider.pk, self.group, pace, event)
         if event == "throttled":
-            self.worker.usage.note(provider_id, event, met[0].reply, group=self.group, code=met[0].code)
+            self.worker.usage.note(provider.pk, event, met[0].reply, group=self.group, code=met[0].code)
             alarming = [one for one in met if self.worker.is_alarming(one)]
             if alarming:
-                self.worker.alarms.add(self._block_alarm(provider_id, alarming))
+                self.worker.alarms.add(self._block_alarm(provider, alarming))
 
-    def _circuit_alarm(self, provider_id: int, words: str) -> Alarm:
-        name = self.directory.providers[provider_id].name
+    def _circuit_alarm(self, provider: Provider, words: str) -> Alarm:
         text = f"Others of its pools take over; it is tried again by itself. The last answer: {words}"
-        return Alarm(f"circuit:{provider_id}", f"The provider {name} cannot be reached", text, provider_id)
+        return Alarm(f"circuit:{provider.pk}", f"The provider {provider.name} cannot be reached", text, provider.pk)
 
-    def _block_alarm(self, provider_id: int, blocked: Sequence[Outcome]) -> Alarm:
+    def _block_alarm(self, provider: Provider, blocked: Sequence[Outcome]) -> Alarm:
         ours = next((one for one in blocked if one.rule in OUR_AUTHENTICATION), None)
         if ours is not None:
             domain = domain_of(self.sender)
@@ -248,10 +257,9 @@ class PoolRoute:
                 f"Receivers refuse our authentication, so nothing is sent from it for an hour. They say: {ours.reply}"
             )
             return Alarm(f"domain-paused:{domain}", f"Sending from {domain} is paused", text, 0, self.sender)
-        name = self.directory.providers[provider_id].name
-        subject = f"Mail by {name} to {self.group} is refused for policy or reputation"
+        subject = f"Mail by {provider.name} to {self.group} is refused for policy or reputation"
         text = f"It is tried once by another provider. No address is suppressed. The last answer: {blocked[0].reply}"
-        return Alarm(f"blocked:{provider_id}:{self.group}", subject, text, provider_id)
+        return Alarm(f"blocked:{provider.pk}:{self.group}", subject, text, provider.pk)
 
     def window(self, grant: WindowGrant) -> WindowRoute:
         """The way of one window whose places were granted by `grant`."""
@@ -294,12 +302,12 @@ class WindowRoute:
         if not any(member.provider_id not in tried for member in self._pool.members):
             return None
         try:
-            grant = await self._pool.take(count, avoid=(*self.avoid, *tried))
-        except RedisError as error:
-            self.why = f"no throttle without Redis: {error}"
+            grant = await self._pool.take(count, avoid=self.avoid, tried=tried)
+        except (RedisError, *DatabaseAway) as error:
+            # others of the window may have been handed over already: nothing may be raised here
+            self.why = f"no throttle without Redis and database: {error}"
             return None
-        if grant.asked is None or grant.asked.provider_id in tried:
-            await self._pool.give_back(grant, grant.places)
+        if grant.asked is None:
             if grant.wait_seconds:
                 self.wait_seconds, self.why = grant.wait_seconds, WHY_WAIT.get(grant.why, grant.why)
             return None
@@ -308,7 +316,7 @@ class WindowRoute:
     async def send(self, way: Way, letters: Sequence[Letter]) -> list[Outcome]:
         """Hand the letters to the provider of `way`; what it did not attempt leaves its place for others."""
         outcomes = await self._pool.send(way.provider_id, letters, is_probe=way.grant.is_probe)
-        went_out = sum(one.kind is not Kind.NOT_ATTEMPTED for one in outcomes)
+        went_out = sum(one.kind not in LEFT_NO_TRACE for one in outcomes)
         self._unused.append((way.grant, way.places - went_out))
         return outcomes
 

@@ -151,11 +151,12 @@ class Runtime:
         kept = self._channels.get(provider.pk)
         if kept and kept[0] == stamp:
             return kept[1]
-        if kept:
-            await kept[1].close()
         channel = open_channel(provider)
         channel.judge_by(self.classifier.for_provider(provider.pk))
+        # in its place before anything is waited for: another window would open one more, which nobody ever closed
         self._channels[provider.pk] = (stamp, channel)
+        if kept:
+            await kept[1].close()
         return channel
 
     def latency_seconds(self, provider_ids: Iterable[int]) -> float:
@@ -181,6 +182,9 @@ def open_channel(provider: Provider) -> Channel:
     except (SecretUnreadable, ValueError) as error:
         logger.error("provider %s cannot be used: %s", provider.name, error)
         return ShutChannel(str(error))
+    except Exception:  # raised into a window it would cost unknowns, and nothing is sent yet
+        logger.exception("provider %s cannot be used", provider.name)
+        return ShutChannel("the provider cannot be used; see the worker's log")
 
 
 _runtime: Runtime | None = None

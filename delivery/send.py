@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ from delivery.engine.smtp.clock import boottime
 from delivery.retry_window import sort_positions
 from delivery.routes import PoolRoute, WindowGrant, WindowRoute
 from delivery.terms import Terms, terms_of
-from delivery.window import Assignment, Result, send_window, skip
+from delivery.window import UNREAD, Assignment, Result, send_window, skip
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,10 @@ async def _give_back(worker: runtime.Runtime, taken: lease.Lease, wait_seconds: 
 async def replay_spool(connection: AsyncConnection, rng: random.Random) -> None:
     """Record what an earlier worker of this machine had to leave in files."""
     for path in spool.waiting():
-        ref, results = spool.read(path)
+        try:
+            ref, results = spool.read(path)
+        except FileNotFoundError:
+            continue
         await record.settle_rows(connection, ref, results, rng)
         path.unlink(missing_ok=True)
 
@@ -204,6 +207,9 @@ class BatchSender:
         want = self._room()
         if want <= 0:
             return NOTHING
+        if self._terms.is_cancelled:
+            # nothing of it leaves: no limit and no provider has a say in how fast it drains
+            return WindowGrant(want, 0.0)
         if self._closes_at is not None and self._clock + timedelta(seconds=time.monotonic()) >= self._closes_at:
             self._is_closed = True
             return self._give_slot_back(0.0)
@@ -285,9 +291,10 @@ class BatchSender:
 
     def _follow_hours(self, claimed: record.Claimed) -> None:
         """Hours that were changed hold from the next claim on; a cancelled campaign drains at any hour."""
-        hours = None if claimed.campaign_state == "cancelled" else claimed.hours
-        if hours != self._terms.hours:
-            self._terms = replace(self._terms, hours=hours)
+        is_cancelled = claimed.campaign_state == "cancelled"
+        hours = None if is_cancelled else claimed.hours
+        if (hours, is_cancelled) != (self._terms.hours, self._terms.is_cancelled):
+            self._terms = replace(self._terms, hours=hours, is_cancelled=is_cancelled)
             self._closes_at = self._terms.closes_at(claimed.now)
 
     def _note_settled(self, count: int) -> None:
@@ -319,10 +326,6 @@ class BatchSender:
         began = time.monotonic()
         try:
             results = await self._send_positions(positions, grant, claimed_at)
-        except DatabaseAway as error:
-            # the leads could not be read, so nothing was rendered and nothing sent
-            logger.warning("batch %s: a window could not be read: %s", self._ref.batch_id, error)
-            results = [Result(lead_id, routes.not_attempted("the database was away")) for lead_id in positions]
         except Exception:  # a fault of ours: what was sent before it cannot be told, so a person decides
             logger.exception("batch %s: a window failed", self._ref.batch_id)
             results = [Result(lead_id, UNFORESEEN) for lead_id in positions]
@@ -351,15 +354,24 @@ class BatchSender:
             logger.warning("%s places of the frequency cap stay taken: %s", len(idle), error)
 
     async def _send_by(self, route: WindowRoute, positions: list[int], claimed_at: float) -> list[Result]:
-        connection = await self._worker.read_connection()
-        if self._ref.kind == "first":
-            return await send_window(connection, self._work, positions, route, claimed_at)
-        ordered = await sort_positions(connection, self._ref, positions)
+        try:
+            connection = await self._worker.read_connection()
+            by_last_provider = await self._sorted(connection, positions)
+        except DatabaseAway as error:
+            # nothing is handed over yet; later on a lost database is no proof of that, and send_window sees to it
+            logger.warning("batch %s: a window could not be read: %s", self._ref.batch_id, error)
+            return [Result(lead_id, UNREAD) for lead_id in positions]
         results: list[Result] = []
-        for last_provider, lead_ids in ordered.by_last_provider.items():
+        for last_provider, lead_ids in by_last_provider.items():
             route.avoid = (last_provider,) if last_provider else ()
             results += await send_window(connection, self._work, lead_ids, route, claimed_at)
         return results
+
+    async def _sorted(self, connection: AsyncConnection, positions: list[int]) -> Mapping[int | None, list[int]]:
+        """Leads to send to, by the provider that their last attempt used."""
+        if self._ref.kind == "first":
+            return {None: positions}
+        return (await sort_positions(connection, self._ref, positions)).by_last_provider
 
     def _observe(self, results: Sequence[Result], seconds: float) -> None:
         accepted = [result.provider_id for result in results if result.outcome.kind is Kind.ACCEPTED]

@@ -22,12 +22,13 @@ SELECT send_from, send_until, send_weekdays, now() FROM campaigns_campaign WHERE
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """hours: None for a cancelled campaign, which drains at any hour. zone: whose clock counts."""
+    """hours: None for a cancelled campaign, which drains at any hour and asks nobody. zone: whose clock counts."""
 
     hours: SendingHours | None
     zone: ZoneInfo
     cap: Cap | None
     limits: tuple[Limit, ...]
+    is_cancelled: bool = False
 
     def closes_at(self, now: dt.datetime) -> dt.datetime | None:
         """From when on nothing may be claimed; `now` where it is closed already, None where it never closes."""
@@ -36,8 +37,9 @@ class Terms:
 
 def terms_of(campaign: Campaign, zone: str) -> Terms:
     """The terms of a batch of this zone. Two small queries."""
-    hours = None if campaign.state == Campaign.State.CANCELLED else opening.hours_of(campaign)
-    return Terms(hours, opening.zone_of(zone), frequency.cap_of(campaign.pk), limits_of(campaign))
+    is_cancelled = campaign.state == Campaign.State.CANCELLED
+    hours = None if is_cancelled else opening.hours_of(campaign)
+    return Terms(hours, opening.zone_of(zone), frequency.cap_of(campaign.pk), limits_of(campaign), is_cancelled)
 
 
 async def seconds_until_open(connection: AsyncConnection, campaign_id: int, zone: ZoneInfo) -> float:
