@@ -42,11 +42,18 @@ def write(ref: BatchRef, results: Sequence[Result]) -> Path:
 
 def waiting() -> list[Path]:
     """Files to replay, the oldest first. Replaying one twice is harmless."""
-    return sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime)
+    return sorted(_folder().glob("*.json"), key=_written_at)
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another worker child has just replayed it
+        return 0.0
 
 
 def read(path: Path) -> tuple[BatchRef, list[Result]]:
-    """What `write` wrote."""
+    """What `write` wrote. Raises FileNotFoundError where another worker child was faster."""
     body = json.loads(path.read_text())
     return BatchRef(**body["batch"]), [_unpack(result) for result in body["results"]]
 

@@ -3,7 +3,7 @@
 -- its kind ("rate" or "quota"), amount and seconds. Answer: places, seconds to wait, why, 1 for a probe.
 -- Nothing is taken unless something is granted; grants below a twentieth of a second's worth are not given, or four
 -- workers would cut a rate into windows of one message each.
-local LEAST_SHARE, EARN_SECONDS, EARN_FACTOR, FLOW_SECONDS = 0.05, 10, 1.25, 10
+local LEAST_SHARE, EARN_SECONDS, EARN_FACTOR, FLOW_SECONDS, LATE_SECONDS = 0.05, 10, 1.25, 10, 3600
 
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
@@ -17,10 +17,11 @@ local function deny(seconds, reason)
     if seconds > wait then wait, why = seconds, reason end
 end
 
--- a token bucket: what it holds after the time that went by, or a denial
+-- a token bucket: what it holds after the time that went by, or a denial. It never owes more than a second's worth:
+-- what was borrowed at a high rate would else be paid back for hours at a low one
 local function bucket(key, tokens, at, rate, reason)
     local burst = math.max(1, rate)
-    tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
+    tokens = math.min(burst, math.max(-burst, tokens) + math.max(0, now - at) * rate)
     local least = math.min(want, math.max(1, math.floor(rate * LEAST_SHARE)))
     local usable = tokens + overdraw * burst
     if usable < least then
@@ -28,7 +29,8 @@ local function bucket(key, tokens, at, rate, reason)
     else
         room = math.min(room, math.floor(usable))
     end
-    writes[#writes + 1] = { key = key, tokens = tokens, ttl = math.ceil(burst / rate) + 60 }
+    -- who was told to wait may come back late: a bucket that was forgotten meanwhile would start empty again
+    writes[#writes + 1] = { key = key, tokens = tokens, ttl = math.ceil(burst / rate) + LATE_SECONDS }
 end
 
 local circuit = redis.call('HMGET', KEYS[1], 'state', 'until')

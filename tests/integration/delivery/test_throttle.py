@@ -139,6 +139,18 @@ def test_transactional_mail_borrows_what_campaigns_pay_back(house: House, redis_
     assert house.take(limit, want=1, overdraw=True).places == 0
 
 
+def test_a_limit_that_was_lowered_is_not_paid_back_for_hours(house: House) -> None:
+    assert house.take(Limit("a", 1000), want=900, overdraw=True).places == 900
+    grant = house.take(Limit("a", 0.5), want=1)
+    # a bucket holds one e-mail at least, and owes no more than that
+    assert grant.wait_seconds == pytest.approx(4, abs=0.1)
+
+
+def test_a_slow_bucket_is_remembered_when_who_waits_comes_late(house: House, redis_client: redis.Redis) -> None:
+    grant = house.take(Limit("a", 1, HOUR), want=1)
+    assert redis_client.ttl("limit:a") > grant.wait_seconds + HOUR / 2
+
+
 def test_a_receiver_that_asks_for_less_gets_half_and_success_earns_it_back(
     house: House, redis_client: redis.Redis
 ) -> None:
