@@ -18,7 +18,7 @@ from campaigns.leads import imports
 from campaigns.mail_resolver import Answer, DnsResolver
 from campaigns.models import Lead, MailDomain
 from campaigns.segments import count
-from tests.dns_server import DnsServer, dns_server
+from tests.dns_server import DnsServer
 from tests.people import boss
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +33,9 @@ ZONE = {
 
 @pytest.fixture
 def server() -> Iterator[DnsServer]:
-    with dns_server(ZONE) as running:
+    with DnsServer() as running:
+        for domain, records in ZONE.items():
+            running.put(domain, "MX", *records)
         yield running
 
 
@@ -150,7 +152,7 @@ def test_without_dns_nothing_changes_and_one_line_says_so(
     server: DnsServer, resolver: DnsResolver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    server.knows_root = False
+    server.broken.add(".")
     note("works.example", "own.example")
 
     assert mail_domains.resolve_due(resolver) == 0
@@ -160,7 +162,7 @@ def test_without_dns_nothing_changes_and_one_line_says_so(
     ]
     assert not MailDomain.objects.exclude(checked_at=None, error="").exists()
     assert not server.asked["works.example MX"]
-    server.knows_root = True
+    server.broken.clear()
     assert mail_domains.resolve_due(resolver) == 2
 
 

@@ -13,8 +13,8 @@ from delivery import domain_keys, domains
 from delivery.models import Pool, Provider, SendingDomain
 from delivery.preflight import check_sending_domain
 from massmailer.doctor.domains import sending_domains
+from tests.dns_server import DnsServer
 from tests.people import a_campaign, boss, somebody
-from tests.zone_server import ZoneServer
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/delivery/sendingdomain/add/"
@@ -27,9 +27,9 @@ def client() -> Client:
 
 
 @pytest.fixture
-def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneServer]:
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[DnsServer]:
     """What this machine's resolver answers from; at first nothing."""
-    with ZoneServer() as server:
+    with DnsServer() as server:
         monkeypatch.setattr("delivery.engine.dns.check.system_resolver", server.resolver)
         yield server
 
@@ -54,7 +54,7 @@ def check_dns(client: Client, domain: SendingDomain) -> str:
     return client.post(address, follow=True).content.decode()
 
 
-def publish(zone: ZoneServer, domain: SendingDomain) -> None:
+def publish(zone: DnsServer, domain: SendingDomain) -> None:
     """Put the records of all keys into DNS."""
     domain.refresh_from_db()
     for record in domain_keys.records(domain):
@@ -77,7 +77,7 @@ def test_what_is_no_domain_is_told_at_its_field(client: Client, field: str) -> N
     assert "domain only" in " ".join(response.context["adminform"].form.errors[field])
 
 
-def test_from_a_key_to_signing_with_what_dns_confirms(client: Client, domain: SendingDomain, zone: ZoneServer) -> None:
+def test_from_a_key_to_signing_with_what_dns_confirms(client: Client, domain: SendingDomain, zone: DnsServer) -> None:
     page = act(client, domain, "generate_key", with_ed25519="on")
     domain.refresh_from_db()
     record, second = domain_keys.records(domain)
@@ -101,7 +101,7 @@ def test_from_a_key_to_signing_with_what_dns_confirms(client: Client, domain: Se
 
 
 def test_who_cannot_ask_dns_may_say_that_the_record_is_there(
-    client: Client, domain: SendingDomain, zone: ZoneServer
+    client: Client, domain: SendingDomain, zone: DnsServer
 ) -> None:
     act(client, domain, "generate_key")
     zone.broken.add("*")
@@ -111,7 +111,7 @@ def test_who_cannot_ask_dns_may_say_that_the_record_is_there(
     assert domain.is_signing
 
 
-def test_a_new_key_signs_when_dns_has_its_record(client: Client, domain: SendingDomain, zone: ZoneServer) -> None:
+def test_a_new_key_signs_when_dns_has_its_record(client: Client, domain: SendingDomain, zone: DnsServer) -> None:
     act(client, domain, "generate_key")
     act(client, domain, "sign_on", is_sure="on")
     domain.refresh_from_db()
@@ -139,7 +139,7 @@ def test_the_new_key_is_put_to_use_by_a_person(client: Client, domain: SendingDo
     assert "use_next" not in client.get(change(domain)).content.decode()
 
 
-def test_silence_takes_no_confirmation_back(client: Client, domain: SendingDomain, zone: ZoneServer) -> None:
+def test_silence_takes_no_confirmation_back(client: Client, domain: SendingDomain, zone: DnsServer) -> None:
     act(client, domain, "generate_key")
     publish(zone, domain)
     check_dns(client, domain)
@@ -168,7 +168,7 @@ def test_keys_that_no_key_opens_are_told_on_the_page_and_by_the_doctor(client: C
     assert "ENCRYPTION_KEYS" in act(client, domain, "generate_key")
 
 
-def test_the_doctor_names_the_lines_that_are_red(client: Client, domain: SendingDomain, zone: ZoneServer) -> None:
+def test_the_doctor_names_the_lines_that_are_red(client: Client, domain: SendingDomain, zone: DnsServer) -> None:
     assert sending_domains() == []
     act(client, domain, "generate_key")
     check_dns(client, domain)

@@ -15,7 +15,7 @@ from delivery.engine.dns.ask import Unasked
 from delivery.engine.dns.check import check, worst
 from delivery.engine.dns.facts import DomainFacts, PublishedKey, SmtpSender
 from delivery.engine.dns.line import Line
-from tests.zone_server import ZoneServer
+from tests.dns_server import DnsServer
 
 PEM = dkim_keys.new_ed25519_key()
 KEY = PublishedKey("mm1", "mm1._domainkey.acme.example", dkim_keys.record_value(PEM), is_next=False)
@@ -25,9 +25,9 @@ FACTS = DomainFacts("acme.example", "back.acme.example", True, (KEY,), (OWN,), "
 
 
 @pytest.fixture
-def dns_server() -> Iterator[ZoneServer]:
+def dns_server() -> Iterator[DnsServer]:
     """Everything is as it should be."""
-    with ZoneServer() as server:
+    with DnsServer() as server:
         server.txt("back.acme.example", "v=spf1 ip4:5.9.0.0/24 ~all", "google-site-verification=x")
         server.put("back.acme.example", "MX", "10 t.acme.example.")
         server.txt(KEY.name, KEY.value)
@@ -39,11 +39,11 @@ def dns_server() -> Iterator[ZoneServer]:
         yield server
 
 
-def report(server: ZoneServer, facts: DomainFacts = FACTS) -> dict[str, Line]:
+def report(server: DnsServer, facts: DomainFacts = FACTS) -> dict[str, Line]:
     return {line.name: line for line in asyncio.run(check(facts, server.resolver()))}
 
 
-def test_a_domain_as_it_should_be_is_ok_in_every_line(dns_server: ZoneServer) -> None:
+def test_a_domain_as_it_should_be_is_ok_in_every_line(dns_server: DnsServer) -> None:
     found = report(dns_server)
     assert list(found) == ["DKIM mm1", "SPF", "DMARC", "Bounces", "Tracking", "Sending address of Own"]
     assert {line.state for line in found.values()} == {"ok"}, found
@@ -53,7 +53,7 @@ def test_a_domain_as_it_should_be_is_ok_in_every_line(dns_server: ZoneServer) ->
 # --- nobody answers -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("how", ["silent", "broken"])
 def test_what_nobody_answers_is_unknown_and_never_wrong(
-    dns_server: ZoneServer, how: str, monkeypatch: pytest.MonkeyPatch
+    dns_server: DnsServer, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ask, "TIMEOUT_SECONDS", 0.3)
     getattr(dns_server, how).add("*")
@@ -64,7 +64,7 @@ def test_what_nobody_answers_is_unknown_and_never_wrong(
     assert worst(list(found.values())) == "unknown"
 
 
-def test_a_resolver_that_knows_no_root_is_not_believed_when_it_finds_nothing(dns_server: ZoneServer) -> None:
+def test_a_resolver_that_knows_no_root_is_not_believed_when_it_finds_nothing(dns_server: DnsServer) -> None:
     """Off the net, some resolvers say of every name that it does not exist."""
     dns_server.zone = {KEY.name: dns_server.zone[KEY.name]}
     found = report(dns_server)
@@ -73,7 +73,7 @@ def test_a_resolver_that_knows_no_root_is_not_believed_when_it_finds_nothing(dns
 
 
 def test_one_part_that_is_silent_leaves_the_others_their_verdict(
-    dns_server: ZoneServer, monkeypatch: pytest.MonkeyPatch
+    dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ask, "TIMEOUT_SECONDS", 0.3)
     dns_server.txt("back.acme.example", "v=spf1 include:slow.example ip4:5.9.0.0/24 ~all")
@@ -83,7 +83,7 @@ def test_one_part_that_is_silent_leaves_the_others_their_verdict(
     assert found["DKIM mm1"].state == "ok"
 
 
-def test_the_whole_check_ends_at_its_deadline(dns_server: ZoneServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_check_ends_at_its_deadline(dns_server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("delivery.engine.dns.check.DEADLINE_SECONDS", 0.3)
     dns_server.silent.add("back.acme.example")
     began = time.monotonic()
@@ -128,7 +128,7 @@ INCLUDES = " ".join(f"include:s{number}.example" for number in range(5))
         (["v=spf1 exists:%{i}.example -all"], "warning", "as far as can be told"),
     ],
 )
-def test_spf(dns_server: ZoneServer, records: list[str], state: str, words: str) -> None:
+def test_spf(dns_server: DnsServer, records: list[str], state: str, words: str) -> None:
     for number in range(5):
         dns_server.txt(f"s{number}.example", "v=spf1 include:t.example a:out.acme.example ~all")
     dns_server.txt("t.example", "v=spf1 ip4:1.2.3.4 ~all")
@@ -139,7 +139,7 @@ def test_spf(dns_server: ZoneServer, records: list[str], state: str, words: str)
     assert words in line.found
 
 
-def test_the_spf_record_to_paste_adds_what_is_missing(dns_server: ZoneServer) -> None:
+def test_the_spf_record_to_paste_adds_what_is_missing(dns_server: DnsServer) -> None:
     facts = replace(FACTS, senders=(OWN, SmtpSender("SES", "email-smtp.eu-west-1.amazonaws.com"), RELAY))
     dns_server.txt("back.acme.example", "v=spf1 ip4:5.9.0.7 include:_x.example ~all")
     dns_server.txt("_x.example", "v=spf1 -all")
@@ -153,7 +153,7 @@ def test_the_spf_record_to_paste_adds_what_is_missing(dns_server: ZoneServer) ->
     assert paste.value == "v=spf1 ip4:5.9.0.7 include:amazonses.com ip4:8.8.4.4 ~all"
 
 
-def test_a_relay_of_this_machine_is_nobodys_business(dns_server: ZoneServer) -> None:
+def test_a_relay_of_this_machine_is_nobodys_business(dns_server: DnsServer) -> None:
     facts = replace(FACTS, senders=(SmtpSender("Sandbox", "127.0.0.1"),))
     found = report(dns_server, facts)
     assert found["SPF"].state == "ok"
@@ -178,7 +178,7 @@ OTHER = dkim_keys.record_value(dkim_keys.new_ed25519_key())
         ([KEY.value.replace("; ", " ;\t").replace("v=DKIM1 ;", "")], "ok", "matches"),
     ],
 )
-def test_dkim(dns_server: ZoneServer, records: list[str], state: str, words: str) -> None:
+def test_dkim(dns_server: DnsServer, records: list[str], state: str, words: str) -> None:
     dns_server.txt(KEY.name, *records)
     line = report(dns_server)["DKIM mm1"]
     assert line.state == state, line
@@ -186,7 +186,7 @@ def test_dkim(dns_server: ZoneServer, records: list[str], state: str, words: str
     assert line.state != "error" or (line.paste and line.paste.value == KEY.value)
 
 
-def test_the_record_of_a_key_of_2048_bits_is_found_in_its_two_strings(dns_server: ZoneServer) -> None:
+def test_the_record_of_a_key_of_2048_bits_is_found_in_its_two_strings(dns_server: DnsServer) -> None:
     key = PublishedKey("mm2", "mm2._domainkey.acme.example", dkim_keys.record_value(dkim_keys.new_rsa_key()), True)
     facts = replace(FACTS, keys=(KEY, key))
     assert report(dns_server, facts)["DKIM mm2"].state == "warning", "it signs nothing yet"
@@ -194,7 +194,7 @@ def test_the_record_of_a_key_of_2048_bits_is_found_in_its_two_strings(dns_server
     assert report(dns_server, facts)["DKIM mm2"].state == "ok"
 
 
-def test_a_domain_without_a_key_is_told_so(dns_server: ZoneServer) -> None:
+def test_a_domain_without_a_key_is_told_so(dns_server: DnsServer) -> None:
     assert "no key yet" in report(dns_server, replace(FACTS, keys=()))["DKIM"].found
 
 
@@ -217,28 +217,28 @@ ELSEWHERE = replace(UNSIGNED, bounce_domain="back.other.example")
         (ELSEWHERE, ["v=DMARC1; p=none; rua=mailto:a@b.example"], "error", "our mail fails it"),
     ],
 )
-def test_dmarc(dns_server: ZoneServer, facts: DomainFacts, records: list[str], state: str, words: str) -> None:
+def test_dmarc(dns_server: DnsServer, facts: DomainFacts, records: list[str], state: str, words: str) -> None:
     dns_server.txt("_dmarc.acme.example", *records)
     line = report(dns_server, facts)["DMARC"]
     assert line.state == state, line
     assert words in line.found
 
 
-def test_a_subdomain_falls_under_its_parents_policy_for_subdomains(dns_server: ZoneServer) -> None:
+def test_a_subdomain_falls_under_its_parents_policy_for_subdomains(dns_server: DnsServer) -> None:
     dns_server.txt("_dmarc.acme.example", "v=DMARC1; p=none; sp=reject; rua=mailto:d@acme.example")
     line = report(dns_server, replace(FACTS, domain="a.news.acme.example"))["DMARC"]
     assert line.state == "ok"
     assert "policy reject" in line.found
 
 
-def test_neighbours_under_a_public_suffix_are_strangers(dns_server: ZoneServer) -> None:
+def test_neighbours_under_a_public_suffix_are_strangers(dns_server: DnsServer) -> None:
     dns_server.txt("_dmarc.acme.co.uk", "v=DMARC1; p=none; rua=mailto:a@b.example")
     facts = replace(UNSIGNED, domain="acme.co.uk", bounce_domain="other.co.uk")
     assert "our mail fails it" in report(dns_server, facts)["DMARC"].found
 
 
 # --- hosts ----------------------------------------------------------------------------------------------------------
-def test_bounces(dns_server: ZoneServer) -> None:
+def test_bounces(dns_server: DnsServer) -> None:
     assert report(dns_server, replace(FACTS, bounce_domain=""))["Bounces"].state == "warning"
     dns_server.put("back.acme.example", "MX", "0 .")
     assert "accepts no mail" in report(dns_server)["Bounces"].found
@@ -251,7 +251,7 @@ def test_bounces(dns_server: ZoneServer) -> None:
     assert report(dns_server)["Bounces"].state == "warning"
 
 
-def test_an_address_needs_a_name_that_leads_back(dns_server: ZoneServer) -> None:
+def test_an_address_needs_a_name_that_leads_back(dns_server: DnsServer) -> None:
     facts = replace(FACTS, senders=(OWN, RELAY))
     dns_server.put("out.acme.example", "A", "5.9.0.8")
     found = report(dns_server, facts)
@@ -266,5 +266,5 @@ def test_an_address_needs_a_name_that_leads_back(dns_server: ZoneServer) -> None
         ("5.9.0.9", "ok"), ("", "warning"),
     ],
 )  # fmt: skip
-def test_tracking(dns_server: ZoneServer, host: str, state: str) -> None:
+def test_tracking(dns_server: DnsServer, host: str, state: str) -> None:
     assert report(dns_server, replace(FACTS, tracking_host=host))["Tracking"].state == state
