@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from delivery import crypto
+from delivery import crypto, outgoing
 from delivery.admin.provider_limits import LIMIT_FIELDS
-from delivery.esp.kinds import KINDS, problems
+from delivery.esp.kinds import KINDS, is_loopback, problems
 from delivery.models import Provider
 
 DEFAULT_PORTS = "Usually 587 with STARTTLS, 465 with TLS, 25 with none."
@@ -65,6 +66,18 @@ def _secret(label: str, help_text: str, *, strip: bool) -> forms.CharField:
     return forms.CharField(label=label, required=False, widget=widget, strip=strip, help_text=help_text)
 
 
+def _refusal(url: str) -> str:
+    """Why this API address may not be typed in, "" where it may: it must not lead into the house, as no webhook may."""
+    # a test server beside an installation that is one machine's own
+    if not url or (settings.EMBEDDED and is_loopback(url)):
+        return ""
+    try:
+        outgoing.check_url(url)
+    except outgoing.UrlRefused as error:
+        return str(error)
+    return ""
+
+
 class ProviderForm(forms.ModelForm):
     password = _secret("Password", KEPT, strip=False)
     api_key = _secret(LABELS["api_key"], SECRET_HELP["api_key"], strip=True)
@@ -89,6 +102,7 @@ class ProviderForm(forms.ModelForm):
                 self.fields[name].initial = self.instance.options.get(name, "")
         self._stored = self._opened() if self.instance.pk else {}
         self._stored_kind = self.instance.kind if self.instance.pk else None
+        self._stored_host = self.instance.host
         self._stored_url = self.instance.options.get("api_url", "")
 
     def _opened(self) -> dict[str, str]:
@@ -114,8 +128,12 @@ class ProviderForm(forms.ModelForm):
             self.add_error("host", "Write the name of the server only, such as smtp.example.com.")
         if values.get("password") and not values.get("username"):
             self.add_error("username", "A password needs a user name beside it.")
-        if values.get("username") and not values.get("password") and not self.kept_secrets().get("password"):
-            self.add_error("password", "A user name needs its password.")
+        if values.get("username") and not values.get("password"):
+            if not self.kept_secrets().get("password"):
+                self.add_error("password", "A user name needs its password.")
+            elif host != self._stored_host:
+                # else whoever may change a provider could have its password sent to a server of his own
+                self.add_error("password", "Another server needs the password typed again.")
 
     def _clean_esp(self, values: dict[str, Any]) -> None:
         kind = KINDS[values["kind"]]
@@ -123,9 +141,12 @@ class ProviderForm(forms.ModelForm):
         secrets = {name: values.get(name) or kept.get(name, "") for name in kind.secrets}
         options = {name: values[name] for name in kind.all_options if values.get(name)}
         wrong = problems(kind, {name: text for name, text in secrets.items() if text}, options)
-        # else whoever may change a provider could have its key sent to an address of his own, and read it there
-        if options.get("api_url", "") != self._stored_url and kept and not values.get("api_key"):
-            wrong["api_key"] = "Another API address needs the key typed again."
+        if (url := options.get("api_url", "")) != self._stored_url:
+            # else whoever may change a provider could have its keys sent to an address of his own, and read them there
+            again = [name for name in kind.secrets if kept.get(name) and not values.get(name)]
+            wrong |= dict.fromkeys(again, "Another API address needs the key typed again.")
+            if not wrong and (refusal := _refusal(url)):
+                wrong["api_url"] = refusal
         for name, words in wrong.items():
             self.add_error(name, words)
         if values.get("batch_size") and values["batch_size"] > kind.max_recipients:

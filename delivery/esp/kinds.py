@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 Way = Literal["merge", "list", "single"]
 
 DEFAULT_RECIPIENTS = 50
+ADDRESS_WORDS = "Write a web address such as https://api.example.com/v3/."
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _is_domain = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})+").fullmatch
 _is_region = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d").fullmatch
@@ -164,12 +165,23 @@ def _check_region(kind: EspKind, value: str) -> str:
 
 
 def _check_url(_kind: EspKind, value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        return "Write a web address such as https://api.example.com/v3/."
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    try:
+        parts = urlsplit(value)
+        has_port = parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return ADDRESS_WORDS
+    if not has_port or not _is_key(value) or parts.scheme not in ("https", "http") or not parts.hostname:
+        return ADDRESS_WORDS
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        return ADDRESS_WORDS
+    if parts.scheme == "http" and not is_loopback(value):
         return "Write an https:// address: the key and every message would travel in the clear."
     return ""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a web address names this machine."""
+    return urlsplit(url).hostname in LOOPBACK
 
 
 def _check_name(_kind: EspKind, value: str) -> str:

@@ -68,9 +68,9 @@ def test_an_empty_password_keeps_the_stored_one_and_a_new_one_replaces_it(client
     client.post(ADD, typed())
     provider = Provider.objects.get()
 
-    client.post(change(provider), typed(password="", host="other.example.com"))
+    client.post(change(provider), typed(password="", name="Other"))
     provider.refresh_from_db()
-    assert (provider.host, provider.credentials) == ("other.example.com", {"password": "s3cret"})
+    assert (provider.name, provider.credentials) == ("Other", {"password": "s3cret"})
 
     client.post(change(provider), typed(password="n3wer"))
     provider.refresh_from_db()
@@ -79,6 +79,18 @@ def test_an_empty_password_keeps_the_stored_one_and_a_new_one_replaces_it(client
     client.post(change(provider), typed(username="", password=""))
     provider.refresh_from_db()
     assert provider.credentials == {}
+
+
+def test_the_password_is_not_sent_to_a_server_that_was_changed_without_it(client: Client) -> None:
+    client.post(ADD, typed())
+    provider = Provider.objects.get()
+
+    page = client.post(change(provider), typed(password="", host="elsewhere.example"))
+
+    assert "typed again" in " ".join(page.context["adminform"].form.errors["password"])
+    assert client.post(change(provider), typed(password="n3wer", host="elsewhere.example")).status_code == 302
+    provider.refresh_from_db()
+    assert (provider.host, provider.credentials) == ("elsewhere.example", {"password": "n3wer"})
 
 
 def test_settings_of_the_command_line_survive_an_edit(client: Client) -> None:

@@ -95,6 +95,29 @@ def test_the_key_is_not_sent_to_an_address_that_was_changed_without_it(client: C
     assert "typed again" in " ".join(page.context["adminform"].form.errors["api_key"])
 
 
+def test_no_secret_is_sent_to_an_address_that_was_changed_without_it(client: Client) -> None:
+    client.post(ADD, typed("mailjet"))
+    elsewhere = typed("mailjet", api_key="any", secret_key="", api_url="https://203.0.114.7/")
+
+    page = client.post(change(Provider.objects.get()), elsewhere)
+
+    assert "typed again" in " ".join(page.context["adminform"].form.errors["secret_key"])
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:8443/", "http://localhost:8080/", "https://169.254.169.254/"])
+def test_an_api_address_leads_to_this_machine_only_where_everything_runs_on_it(
+    client: Client, settings: Any, url: str
+) -> None:
+    settings.EMBEDDED = False
+    page = client.post(ADD, typed("resend", api_url=url))
+
+    assert page.context["adminform"].form.errors["api_url"]
+
+    settings.WEBHOOK_PRIVATE_HOSTS = ["127.0.0.1:8443", "localhost:8080", "169.254.169.254"]
+    again = client.post(ADD, typed("resend", api_url=url))
+    assert again.status_code == (200 if "169.254" in url else 302)
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "value", "words"),
     [
@@ -109,6 +132,8 @@ def test_the_key_is_not_sent_to_an_address_that_was_changed_without_it(client: C
         ("brevo", "api_key", "ключ", "no letters beyond ASCII"),
         ("brevo", "api_url", "http://api.example.com/", "https://"),
         ("brevo", "api_url", "api.example.com", "web address"),
+        ("brevo", "api_url", "https://[::1", "web address"),
+        ("brevo", "api_url", "https://api.example.com:x/", "web address"),
         ("mailjet", "batch_size", "51", "50 recipients a call"),
     ],
 )
