@@ -119,6 +119,13 @@ def find(model: type[Row], object_id: str | int) -> Row:
         raise Http404(f"There is no such {model._meta.verbose_name}.") from error
 
 
+def rows_with(model: type[Row], object_id: Any) -> models.QuerySet[Row]:
+    """The row of that id, none where what stands in the address is no number."""
+    text = str(object_id)
+    is_number = text.isascii() and text.isdecimal() and len(text) < 19
+    return model._default_manager.filter(pk=int(text)) if is_number else model._default_manager.none()
+
+
 def render_page(request: HttpRequest, template: str, *, title: str, **context: Any) -> TemplateResponse:
     """A page of our own inside the admin's frame, with its sidebar."""
     request.current_app = admin.site.name  # read by {% url %}

@@ -15,7 +15,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from campaigns.admin.base import find, finish
+from campaigns.admin.base import find, finish, rows_with
 from campaigns.admin.campaign_dialogs import LaunchForm, ScheduleForm
 from campaigns.admin.pace import ChangePaceForm
 from campaigns.models import Campaign
@@ -65,7 +65,7 @@ class CampaignActions(ModelAdmin):
         return request.user.has_perm("campaigns.add_campaign")
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        state = Campaign.objects.filter(pk=object_id).values_list("state", flat=True).first()
+        state = rows_with(Campaign, object_id).values_list("state", flat=True).first()
         names = [f"campaigns_campaign_{name}" for name in OFFERED.get(state or "", ())]
         return [one for one in super().get_actions_detail(request, object_id) if one.action_name in names]
 

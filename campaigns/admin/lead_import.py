@@ -19,7 +19,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
 from campaigns.admin import upload
-from campaigns.admin.base import KeysetModelAdmin, demand, find, finish, guarded
+from campaigns.admin.base import KeysetModelAdmin, demand, find, finish, guarded, rows_with
 from campaigns.admin.progress import STOP_POLLING, percent_of
 from campaigns.leads import imports
 from campaigns.models import LeadImport
@@ -123,7 +123,7 @@ class LeadImportAdmin(KeysetModelAdmin):
         return upload.upload_view(request)
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        running = LeadImport.objects.filter(pk=object_id, state__in=imports.OPEN).exists()
+        running = rows_with(LeadImport, object_id).filter(state__in=imports.OPEN).exists()
         return super().get_actions_detail(request, object_id) if running else []
 
     def render_change_form(

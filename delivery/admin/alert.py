@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
-from campaigns.admin.base import KeysetModelAdmin, find, finish
+from campaigns.admin.base import KeysetModelAdmin, find, finish, rows_with
 from delivery import alerts
 from delivery.models import Alert
 from delivery.outgoing import MAX_TRIES
@@ -49,7 +49,7 @@ class AlertAdmin(KeysetModelAdmin):
         return request.user.has_perm("delivery.view_alertsettings")
 
     def has_post_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        is_lost = Alert.objects.filter(pk=object_id, posted_at=None).exists() if object_id else False
+        is_lost = rows_with(Alert, object_id).filter(posted_at=None).exists()
         may = request.user.has_perm("delivery.change_alertsettings")
         return may and is_lost and bool(alerts.alert_settings().webhook_url)
 

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldBooleanWidget
 
-from campaigns.admin.base import find, finish
+from campaigns.admin.base import find, finish, rows_with
 from delivery import crypto, domain_keys, domains
 from delivery.models import SendingDomain
 
@@ -88,7 +88,7 @@ class DomainActions(ModelAdmin):
         return request.user.has_perm(CHANGE)
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        domain = SendingDomain.objects.filter(pk=object_id).first()
+        domain = rows_with(SendingDomain, object_id).first()
         names = {f"delivery_sendingdomain_{name}" for name in offered(domain)} if domain else set()
         return [one for one in super().get_actions_detail(request, object_id) if one.action_name in names]
 

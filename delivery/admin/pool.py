@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
-from campaigns.admin.base import find, finish
+from campaigns.admin.base import find, finish, rows_with
 from delivery import pools, provider_health
 from delivery.models import Pool, PoolMember, Provider
 from delivery.provider_health import Glance
@@ -106,7 +106,7 @@ class PoolAdmin(ModelAdmin):
         return request.user.has_perm("delivery.change_pool")
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        may_be = Pool.objects.filter(pk=object_id, is_default=False, is_shared=True).exists()
+        may_be = rows_with(Pool, object_id).filter(is_default=False, is_shared=True).exists()
         return super().get_actions_detail(request, object_id) if may_be else []
 
     @action(

@@ -13,7 +13,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
-from campaigns.admin.base import find, finish
+from campaigns.admin.base import find, finish, rows_with
 from delivery import circuit, provider_events, provider_health
 from delivery.models import Provider, ProviderEvent
 
@@ -37,7 +37,7 @@ class ProviderStates(ModelAdmin):
     actions_detail = ("activate", "drain", "pause", "try_again")
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        state = Provider.objects.filter(pk=object_id).values_list("state", flat=True).first()
+        state = rows_with(Provider, object_id).values_list("state", flat=True).first()
         names = OFFERED.get(state or "", ())
         if state == State.ACTIVE and is_cut_off(object_id):
             names = ("try_again", *names)

@@ -72,7 +72,7 @@ class DeadFilter:
             "group": self.group,
             "domain": self.domain.lower(),
             "since": _midnight(self.since) if self.since else None,
-            "until": _midnight(self.until + dt.timedelta(days=1)) if self.until else None,
+            "until": _midnight(self.until + dt.timedelta(days=1)) if self.until and self.until < dt.date.max else None,
         }
 
 

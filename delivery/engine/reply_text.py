@@ -23,7 +23,7 @@ _BEFORE_RCPT = re.compile(
     r"|end of helo|connect)",
     re.IGNORECASE,
 )
-_FRAME = re.compile(r"\(in reply to [^)]{0,60}\)?|\(reason: |^\s*<<<", re.IGNORECASE | re.MULTILINE)
+_FRAME = re.compile(r"\(in reply to [^)]{0,60}\)?|\(reason: |^[ \t]*<<<", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from functools import lru_cache
 from delivery.engine.outcome import Kind
 from delivery.engine.phrases import Phrase, parse_phrase
 
-_CODE = re.compile(r"[45]\d\d|[45]\d?\*|\*")
-_ENHANCED = re.compile(r"(?P<class>[45]|\*)\.(?P<subject>\d{1,3}|\*)\.(?P<detail>\d{1,3}|\d{0,2}\*|\d{1,3}-\d{1,3})")
+_CODE = re.compile(r"[45][0-9][0-9]|[45][0-9]?\*|\*")
+_ENHANCED = re.compile(
+    r"(?P<class>[45]|\*)\.(?P<subject>\d{1,3}|\*)\.(?P<detail>\d{1,3}|\d{0,2}\*|\d{1,3}-\d{1,3})", re.ASCII
+)
 
 
 class BadPattern(ValueError):

@@ -94,6 +94,7 @@ class TestTheList:
             ({"until": (timezone.now() - dt.timedelta(days=8)).date()}, [3]),
             ({"since": (timezone.now() - dt.timedelta(days=8)).date()}, [0, 1, 2, 4]),
             ({"since": "yesterday"}, [0, 1, 2, 3, 4]),
+            ({"since": "0001-01-01", "until": "9999-12-31"}, [0, 1, 2, 3, 4]),
             ({"before": "x"}, [0, 1, 2, 3, 4]),
         ],
     )

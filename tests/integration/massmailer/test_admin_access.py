@@ -314,6 +314,22 @@ def test_every_list_and_form_opens(name: str) -> None:
     assert client.get(reverse(f"admin:{name}_add")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["campaigns_campaign", "campaigns_leadimport", "delivery_alert", "delivery_pool", "delivery_provider",
+     "delivery_sendingdomain"],
+)  # fmt: skip
+@pytest.mark.parametrize("number", ["nine", "9" * 30])
+def test_an_address_with_a_made_up_number_leads_to_no_error(name: str, number: str) -> None:
+    client = boss()
+
+    assert client.get(reverse(f"admin:{name}_change", args=[number])).status_code == 302
+
+
+def test_posting_an_alert_that_there_is_not_is_refused() -> None:
+    assert boss().get(reverse("admin:delivery_alert_post_again", args=["nine"])).status_code == 403
+
+
 def test_every_page_has_a_policy_without_inline_scripts(house: House) -> None:
     policy = boss().get(reverse("admin:index"))["Content-Security-Policy"]
 

@@ -166,3 +166,12 @@ def test_resend_gets_a_fresh_idempotency_key_with_each_call(deliver: Deliver, se
 
     keys = {asked.headers["Idempotency-Key"] for asked in server.asked}
     assert len(keys) == 2
+
+
+def test_only_the_beginning_of_a_huge_answer_is_read(deliver: Deliver, server: EspServer) -> None:
+    server.faults.append(Fault("status", status=400, body={"message": "to " * 1_000_000 + "is not a valid address"}))
+
+    outcomes = deliver("resend", make_letters(1))
+
+    assert kinds(outcomes) == {Kind.CONTENT}
+    assert len(outcomes[0].reply) <= 500
