@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from campaigns.addresses import AddressInvalid
 from delivery import crypto, outgoing, transactional
+from delivery.ledger_rows import storable
 from delivery.models import Alert, AlertSettings
 
 # one run shares its worker with the sweeper: it begins no post later than this, and a post takes 5 s at most
@@ -75,7 +76,7 @@ def raise_alert(*, key: str, subject: str, text: str, link: str = "") -> Alert |
 
 def tell(told: AlertSettings, *, key: str, subject: str, text: str, link: str = "") -> Alert:
     """Write an alert and its e-mails, whatever was told before; inside a transaction."""
-    clean = {"key": key[:100], "subject": subject.replace("\0", "")[:200], "text": text.replace("\0", "")}
+    clean = {"key": key[:100], "subject": storable(subject)[:200], "text": storable(text)}
     alert = Alert.objects.create(**clean, link=link[:200], next_try_at=Now() if told.webhook_url else None)
     addresses = told.emails.split()
     wrong = [reason for address in addresses if (reason := _write_to(address, alert))]

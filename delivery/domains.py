@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from campaigns.addresses import AddressInvalid, domain_of, normalise
 from campaigns.models import Campaign
+from delivery.ledger_rows import storable
 from delivery.models import CampaignPool, SendingDomain
 
 # how long a changed key or switch may take to reach a running worker
@@ -109,7 +110,7 @@ def pause(address: str, until: datetime, reason: str) -> str:
     """
     domain = find(address) or SendingDomain.objects.get_or_create(domain=domain_of(address).lower())[0]
     sooner = Q(paused_until__isnull=True) | Q(paused_until__lt=until)
-    SendingDomain.objects.filter(sooner, pk=domain.pk).update(paused_until=until, pause_reason=reason)
+    SendingDomain.objects.filter(sooner, pk=domain.pk).update(paused_until=until, pause_reason=storable(reason))
     return domain.domain
 
 

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 ROW, FIELD, NOTHING = "\x1e", "\x1f", "\x1d"
 # how PostgreSQL reads bytes
 HEX = "\\x"
-_UNSTORABLE = re.compile("[\x00\x1d-\x1f]")
+_UNSTORABLE = re.compile("[\x00\x1d-\x1f\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """A text from outside without NUL, which PostgreSQL's text does not take, and without our separators."""
+    """A text from outside without our separators, NUL and halves of a character, which PostgreSQL does not take.
+
+    An ESP that cuts a subject in the middle of an emoji writes such a half into its JSON.
+    """
     return text if text.isprintable() else _UNSTORABLE.sub("", text)
 
 

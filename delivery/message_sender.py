@@ -27,6 +27,7 @@ from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.retry import Decision, Policy, settle
 from delivery.engine.smtp.clock import boottime
+from delivery.ledger_rows import storable
 from delivery.letters import Letter
 from delivery.routes import PoolRoute
 from delivery.tokens import signer
@@ -218,7 +219,7 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
             "code": [row.outcome.code for row in rows],
             "enhanced": [row.outcome.enhanced for row in rows],
             "reply": [record.clean_reply(row.outcome.reply) for row in rows],
-            "esp_message_id": [row.outcome.esp_message_id or None for row in rows],
+            "esp_message_id": [storable(row.outcome.esp_message_id) or None for row in rows],
         }
         await connection.execute(sql.RECORD_MESSAGES, parameters)
         hard = [row.to_address for row in rows if row.outcome.kind is Kind.HARD]

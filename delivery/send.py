@@ -101,9 +101,15 @@ async def replay_spool(connection: AsyncConnection, rng: random.Random) -> None:
     for path in spool.waiting():
         try:
             ref, results = spool.read(path)
+            await record.settle_rows(connection, ref, results, rng)
         except FileNotFoundError:
+            continue  # another worker child was faster
+        except DatabaseAway:
+            raise
+        except Exception:  # whatever it is, it would stop every batch of this machine; the take-over marks its leads
+            logger.exception("%s cannot be replayed and is set aside", path)
+            spool.set_aside(path)
             continue
-        await record.settle_rows(connection, ref, results, rng)
         path.unlink(missing_ok=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import json
 import logging
@@ -56,6 +57,12 @@ def read(path: Path) -> tuple[BatchRef, list[Result]]:
     """What `write` wrote. Raises FileNotFoundError where another worker child was faster."""
     body = json.loads(path.read_text())
     return BatchRef(**body["batch"]), [_unpack(result) for result in body["results"]]
+
+
+def set_aside(path: Path) -> None:
+    """Keep a file that cannot be replayed, under a name that nobody replays."""
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(path.with_suffix(".unreadable"))
 
 
 def _pack(result: Result) -> dict[str, object]:

@@ -11,8 +11,11 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+import psycopg
+
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
+from delivery.ledger_rows import storable
 from delivery.limits import Limit
 
 logger = logging.getLogger(__name__)
@@ -100,7 +103,7 @@ class UsageBook:
         if now - self._noted_at.get(key, -EVENT_SECONDS) < EVENT_SECONDS:
             return False
         self._noted_at[key] = now
-        self._events.append((provider_id, kind, group, code, text.replace("\0", "")[:500]))
+        self._events.append((provider_id, kind, group, code, storable(text)[:500]))
         return True
 
     @property
@@ -118,6 +121,8 @@ class UsageBook:
                 await connection.execute(ADD_USAGE, _columns(rows))
             if events:
                 await connection.execute(ADD_EVENTS, _event_columns(events))
+        except psycopg.errors.ForeignKeyViolation as error:
+            logger.warning("counts of a provider that was deleted in this moment are lost: %s", error)
         except DatabaseAway as error:
             # whether the first of them went through is not known: a quota that counts double is safe
             logger.warning("counts of providers wait for the database: %s", error)

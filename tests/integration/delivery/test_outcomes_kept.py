@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,12 +15,13 @@ from redis import Redis
 
 from bench.sink import Sink
 from campaigns.models import Campaign
-from delivery import collect, launch, message_sender, numbers, routes, runtime, send
+from delivery import collect, launch, message_sender, numbers, routes, runtime, send, spool
 from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind, Outcome
 from delivery.letters import Letter
 from delivery.models import Batch, Email, Message, PoolMember, Provider
 from delivery.providers import add_provider
+from delivery.record import BatchRef
 from delivery.transactional import queue_message
 
 MakeCampaign = Callable[..., Campaign]
@@ -208,3 +210,34 @@ def test_two_windows_that_meet_changed_settings_open_one_channel(
     first, second = worker.run(two_windows())
     assert first is second is opened[-1]
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("kind", [Kind.CONTENT, Kind.BLOCK, Kind.UNKNOWN])
+def test_half_an_emoji_in_an_answer_costs_nothing(
+    kind: Kind, make_campaign: MakeCampaign, worker: runtime.Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(leads=12)
+    queue_message(to="ada@example.com", subject="Order", html="<p>Yours</p>", sender="shop@shop.example")
+
+    async def answer(letters: Sequence[Letter]) -> list[Outcome]:
+        # what json.loads makes of a subject that an ESP cut in the middle of a character
+        halved = Outcome(kind, 422, reply="422: Subject 'News \ud83d' is bad", rule="esp-refused")
+        return [replace(ACCEPTED, esp_message_id="7\ud83d"), *[halved] * (len(letters) - 1)]
+
+    monkeypatch.setattr(worker, "is_alarming", lambda _: True)
+    script(monkeypatch, "Sink", answer)
+    assert message_sender.send_due() == 1
+    assert Message.objects.get().esp_message_id == "7"
+    assert launch.launch_campaign(campaign_id=campaign.pk)
+    assert send_ready(campaign).sent == 1
+    assert Email.objects.filter(reply="422: Subject 'News ' is bad").count() == 11
+
+
+def test_a_spool_file_that_cannot_be_replayed_stops_nobody(make_campaign: MakeCampaign, sink: Sink) -> None:
+    campaign = make_campaign(leads=10)
+    path = spool.write(BatchRef(1, campaign.pk, "first", 1, 0), [])
+    path.write_text('{"batch": {"nobody": "knows"}, "results": []}')
+    assert launch.launch_campaign(campaign_id=campaign.pk)
+    assert send_ready(campaign).sent == 10
+    assert path.with_suffix(".unreadable").exists()
+    path.with_suffix(".unreadable").unlink()
