@@ -42,7 +42,7 @@ RETURNING b.cursor, c.state, clock_timestamp(), c.send_from, c.send_until, c.sen
 
 # First try of a first batch: nothing to compare with. The claim and the rows of the window before it are one statement,
 # so one round trip and one commit; where the claim finds no row, nothing is written. The rows come as one text (see
-# delivery/ledger_rows.py): an array for each column cost the worker 9 µs more a row, COPY with its four round trips 11.
+# delivery/ledger_rows.py): an array for each column cost the worker 15 µs more a row, COPY with its round trips 11.
 RECORD_AND_CLAIM = f"""
 WITH claimed AS ({CLAIM}), written AS (
     INSERT INTO delivery_email (campaign_id, at, attempt, variant, lead_id, due_at, provider_id, tries, code, status,
