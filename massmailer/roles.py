@@ -40,18 +40,22 @@ ROLES: dict[str, dict[str, set[str]]] = {
 
 
 def grant(sender: AppConfig, using: str = "default", **_options: Any) -> None:
-    """After `migrate`: give each role what it should have in this app, where it has nothing of this app yet.
+    """After `migrate`: give each role what it should have in this app, where it has nothing of this app yet, and of a
+    newer version what did not exist before.
 
     A permission that an administrator took away therefore stays away, unless all of an app's are.
     """
     wanted = {role: apps[sender.label] for role, apps in ROLES.items() if sender.label in apps}
     if not wanted or not router.allow_migrate_model(using, Group):
         return
+    content_types = ContentType.objects.using(using).filter(app_label=sender.label)
+    permissions = Permission.objects.using(using).filter(content_type__in=content_types)
+    known = set(permissions.values_list("pk", flat=True))
     # this receiver may run before the one of auth that makes the permissions
     create_permissions(sender, using=using, verbosity=0)
-    content_types = ContentType.objects.using(using).filter(app_label=sender.label)
     for role, codenames in wanted.items():
         group, _ = Group.objects.using(using).get_or_create(name=role)
-        if not group.permissions.filter(content_type__in=content_types).exists():
-            found = Permission.objects.using(using).filter(content_type__in=content_types, codename__in=codenames)
-            group.permissions.add(*found)
+        found = permissions.filter(codename__in=codenames)
+        if group.permissions.filter(content_type__in=content_types).exists():
+            found = found.exclude(pk__in=known)
+        group.permissions.add(*found)
