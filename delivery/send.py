@@ -169,6 +169,10 @@ class BatchSender:
         try:
             while await self._step():
                 pass
+        except Exception:
+            # a fault of ours: what became of the windows goes to a file, for the next batch of this machine to record
+            await self._save_outcomes()
+            raise
         finally:
             heartbeat.cancel()
             await asyncio.gather(heartbeat, return_exceptions=True)
@@ -186,6 +190,14 @@ class BatchSender:
                 self._take_results(task.result())
             return True
         return self._has_slept
+
+    async def _save_outcomes(self) -> None:
+        """Wait for the windows that are under way, and write to a file what is not recorded."""
+        for done in await asyncio.gather(*self._running, return_exceptions=True):
+            if isinstance(done, WindowDone):
+                self._settled += done.results
+        if self._settled:
+            spool.write(self._ref, self._settled)
 
     def _take_results(self, done: WindowDone) -> None:
         results = done.results
@@ -261,6 +273,9 @@ class BatchSender:
             logger.warning("batch %s: the database went away in a claim: %s", self._ref.batch_id, error)
             self._trusted = self._may_claim = False
             await self._settle_surely(results)
+        except Exception:
+            self._settled = results
+            raise
         else:
             used = self._after_claim(claimed, grant, started, len(results))
             await self._route.give_back(grant, grant.places - used)
@@ -315,6 +330,9 @@ class BatchSender:
                 return
             except DatabaseAway as error:
                 logger.warning("%s outcomes wait for the database: %s", len(results), error)
+            except Exception:
+                self._settled = list(results)
+                raise
             if stop.is_stopping():
                 spool.write(self._ref, results)
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from redis import Redis
 
 from bench.sink import Sink
 from campaigns.models import Campaign
-from delivery import collect, launch, message_sender, numbers, routes, runtime, send, spool
+from delivery import collect, launch, message_sender, numbers, record, routes, runtime, send, spool
 from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind, Outcome
 from delivery.letters import Letter
@@ -231,6 +232,34 @@ def test_half_an_emoji_in_an_answer_costs_nothing(
     assert launch.launch_campaign(campaign_id=campaign.pk)
     assert send_ready(campaign).sent == 1
     assert Email.objects.filter(reply="422: Subject 'News ' is bad").count() == 11
+
+
+def test_a_fault_while_recording_loses_no_outcome(
+    make_campaign: MakeCampaign, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(leads=200)
+    assert launch.launch_campaign(campaign_id=campaign.pk)
+    real, calls = record.record_first_and_claim, 0
+
+    async def fail_once(*arguments: Any) -> record.Claimed:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise RuntimeError("a fault of ours")
+        return await real(*arguments)
+
+    monkeypatch.setattr(record, "record_first_and_claim", fail_once)
+    with pytest.raises(RuntimeError):
+        send.send_batch(Batch.objects.get().pk)
+    handed_over = len(sink.accepted())
+    assert handed_over > 0
+    Batch.objects.update(lease_until=Now() - dt.timedelta(seconds=1))
+
+    send.send_batch(Batch.objects.get().pk)
+
+    found = numbers.campaign_numbers(campaign.pk)
+    assert found == numbers.recount(campaign.pk)
+    assert (found.sent, found.unknown, len(sink.accepted())) == (200, 0, 200)
 
 
 def test_a_spool_file_that_cannot_be_replayed_stops_nobody(make_campaign: MakeCampaign, sink: Sink) -> None:
