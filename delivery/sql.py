@@ -166,14 +166,6 @@ UPDATE delivery_batch SET published_at = now(), publish_count = publish_count + 
 RETURNING id
 """
 
-# A worker that hangs in the middle of a COPY: its server process waits for data, and no time-out ends that. It holds
-# the lock of its batch, so it is ended when its lease is over. 0.2 ms.
-END_STUCK_COPIES = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
- WHERE usename = current_user AND datname = current_database() AND application_name LIKE 'massmailer send %%'
-   AND state = 'active' AND wait_event_type = 'Client' AND query_start < now() - %(lease)s * interval '1 second'
-"""
-
 # One INSERT for the whole audience: batches of one mailbox group and one time zone, ascending lead ids, groups taking
 # turns. {audience} is the campaign's own parameterised SELECT of (id, mailbox_group, time_zone). Zones by local time:
 # the names that are known, and the one that stands for all others; else no name, and "" for all. A zone that is closed

@@ -36,7 +36,6 @@ def sweep() -> dict[str, int]:
         "batches": publish_batches(),
         "messages": publish_messages(),
         "cancelled": settle_cancelled(),
-        "stuck": end_stuck_copies(),
         "drained": pause_drained(),
     }
 
@@ -83,16 +82,6 @@ def settle_cancelled() -> int:
         with connection.cursor() as cursor:
             cursor.execute(sql.CANCEL_DEFERRED, {"campaign": campaign_id})
     return len(campaigns)
-
-
-def end_stuck_copies() -> int:
-    """End database sessions of workers that froze in the middle of a COPY; how many. Their batches are taken over."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.END_STUCK_COPIES, {"lease": settings.LEASE_SECONDS})
-        ended = cursor.rowcount
-    if ended:
-        logger.warning("%s sessions of hung workers were ended", ended)
-    return ended
 
 
 def pause_drained() -> int:

@@ -1,4 +1,4 @@
-"""The ledger: one row per (campaign, lead), written by COPY, partitioned by blocks of campaign ids.
+"""The ledger: one row per (campaign, lead), written with the claims, partitioned by blocks of campaign ids.
 
 The table is made by a migration in SQL: Django writes to it only through `delivery.sql`.
 """
