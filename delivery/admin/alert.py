@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import linebreaks_filter
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -31,7 +32,7 @@ class AlertAdmin(KeysetModelAdmin):
     actions = None
     actions_list = ("open_settings",)
     actions_detail = ("post_again",)
-    fields = ("created_at", "subject", "text", "link_shown", "key", "mail_shown", "post_shown", "tried", "error")
+    fields = ("created_at", "subject", "text_shown", "link_shown", "key", "mail_shown", "post_shown", "tried", "error")
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Any = None) -> tuple[str, ...]:
         return self.fields
@@ -97,6 +98,11 @@ class AlertAdmin(KeysetModelAdmin):
             when = date_format(timezone.localtime(alert.next_try_at), "j M, H:i")
             return "waiting", f"Try {alert.tried + 1} of {MAX_TRIES}, {when}"
         return ("given_up", "Given up") if alert.tried else ("none", "None")
+
+    @display(description="Text")
+    def text_shown(self, alert: Alert) -> SafeString:
+        # its paragraphs; what it quotes of servers is escaped
+        return linebreaks_filter(alert.text, autoescape=True)
 
     @display(description="About")
     def link_shown(self, alert: Alert) -> SafeString | str:

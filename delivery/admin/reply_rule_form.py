@@ -43,6 +43,7 @@ class ReplyRuleForm(forms.ModelForm):
         help_texts = {
             "name": "Shown beside e-mails; letters, digits and hyphens.",
             "position": "Small numbers are looked at first.",
+            "reason": "A sentence for the person who reads the e-mail's page.",
             "codes": "Such as 550, or 55*; several with commas between them. Any code when left empty.",
             "enhanced": "Such as 5.7.1, 5.7.*, *.2.2 or 5.7.23-27. Any when left empty.",
             "phrases": PHRASE_HELP,

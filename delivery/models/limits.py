@@ -32,7 +32,7 @@ class GroupLimit(models.Model):
         constraints = [models.UniqueConstraint(fields=["provider", "mailbox_group"], name="group_limit_once")]
 
     def __str__(self) -> str:
-        return f"{self.provider_id} to {self.mailbox_group}: {self.rate_per_second:g} a second"
+        return f"{self.rate_per_second:g} a second to {self.mailbox_group}"
 
 
 class WarmUp(models.Model):
@@ -76,7 +76,11 @@ class SenderLimit(models.Model):
     per_day = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
 
     def __str__(self) -> str:
-        return f"limit of user {self.user_id}"
+        parts = [
+            f"{self.per_hour:,} an hour" if self.per_hour else "",
+            f"{self.per_day:,} a day" if self.per_day else "",
+        ]
+        return ", ".join(part for part in parts if part) or "no limit"
 
 
 class LeadTouch(models.Model):

@@ -151,7 +151,7 @@ class PoolMember(models.Model):
         constraints = [models.UniqueConstraint(fields=["pool", "provider"], name="pool_member_once")]
 
     def __str__(self) -> str:
-        return f"{self.provider_id} in {self.pool_id}"
+        return f"{self.provider} in {self.pool}"
 
 
 class CampaignPool(models.Model):

@@ -21,7 +21,7 @@ from bench.sink import Options, Sink
 from campaigns.leads import imports
 from campaigns.models import Campaign, Lead, LeadImport, Segment
 from delivery import domain_keys, warm_up
-from delivery.models import DeadDecision, Email, Pool, PoolMember, Provider, SendingDomain, WarmUp
+from delivery.models import Alert, DeadDecision, Email, Pool, PoolMember, Provider, SendingDomain, WarmUp
 from delivery.providers import add_provider
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
@@ -465,6 +465,8 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
     row = LeadImport.objects.create(file_name="a-long-file-name-of-leads.csv", file_path="/x", state="done")
     provider = Provider.objects.create(name="Relay", host="smtp.example.com")
     warm_up.start(provider_id=provider.pk, mailbox_group="microsoft", ramp=[100_000, 200_000], by="somebody")
+    WarmUp.objects.create(provider=provider, state="frozen", frozen_reason="complaints rose on Tuesday")
+    alert = Alert.objects.create(key="blocked:3:microsoft", subject="Microsoft blocks Relay", text="550 No.", tried=8)
     pool = Pool.objects.create(name="A pool with a long name")
     PoolMember.objects.create(pool=pool, provider=provider)
     domain = SendingDomain.objects.create(domain="news.example.com", dns_report=DNS_REPORT)
@@ -490,6 +492,10 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
         reverse("admin:delivery_pool_change", args=[pool.pk]),
         reverse("admin:delivery_sendingdomain_change", args=[domain.pk]),
         *(reverse(f"admin:delivery_replyrule_{page}") for page in ("changelist", "add", "try", "built_in")),
+        reverse("admin:delivery_alert_changelist"),
+        reverse("admin:delivery_alert_change", args=[alert.pk]),
+        reverse("admin:delivery_alertsettings_changelist"),
+        reverse("delivery_dead"),
         reverse("delivery_emails"),
         reverse("delivery_campaign_emails", args=[sending.pk]),
         reverse("delivery_messages"),

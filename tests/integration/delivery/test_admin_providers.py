@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from bench.sink import Options, Sink
 from delivery import crypto
-from delivery.models import Message, Pool, PoolMember, Provider
+from delivery.models import Message, Pool, PoolMember, Provider, ProviderUsage, ReplyRule
 from tests.people import a_campaign, a_lead, boss, somebody
 
 pytestmark = pytest.mark.django_db
@@ -136,6 +138,26 @@ def test_a_mistake_is_told_at_its_field(client: Client, field: str, value: str, 
     response = client.post(ADD, typed(**{field: value}))
 
     assert words in " ".join(response.context["adminform"].form.errors[field])
+
+
+def test_before_a_provider_is_deleted_its_numbers_are_counted_and_not_listed(client: Client) -> None:
+    client.post(ADD, typed())
+    provider = Provider.objects.get()
+    hours = [timezone.now() - timedelta(hours=number) for number in range(1_200)]
+    ProviderUsage.objects.bulk_create(ProviderUsage(provider=provider, hour=hour) for hour in hours)
+    ReplyRule.objects.create(name="ours", outcome="block", codes="550", reason="Blocked.", provider=provider)
+    address = reverse("admin:delivery_provider_delete", args=[provider.pk])
+
+    page = client.get(address).content.decode()
+
+    assert "1,200 provider usages" in page
+    assert len(page) < 200_000
+    without_rules = somebody("", "delivery.delete_provider", "delivery.view_provider")
+    assert "reply rule" in without_rules.get(address).content.decode()
+    assert without_rules.post(address, {"post": "yes"}).status_code == 403
+    client.post(address, {"post": "yes"})
+    assert not Provider.objects.exists()
+    assert not ProviderUsage.objects.exists()
 
 
 # --- test connection ------------------------------------------------------------------------------------------------

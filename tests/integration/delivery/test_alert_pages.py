@@ -165,6 +165,15 @@ def test_the_list_says_what_was_delivered(receiver: Receiver) -> None:
     assert client.post(address, {"subject": "x"}).status_code == 403
 
 
+def test_an_alert_keeps_its_paragraphs_and_runs_nothing_that_it_quotes() -> None:
+    alert = Alert.objects.create(key="blocked:3:gmail", subject="Blocked", text="550 <b>No</b>.\n\nLook at it.")
+
+    page = boss().get(reverse("admin:delivery_alert_change", args=[alert.pk])).content.decode()
+
+    assert "<p>550 &lt;b&gt;No&lt;/b&gt;.</p>" in page
+    assert "<p>Look at it.</p>" in page
+
+
 def test_the_dashboard_shows_the_newest_of_each_key() -> None:
     for key in ("test", "circuit:3", "circuit:3"):
         alerts.raise_alert(key=key, subject=f"About {key}", text="x")
