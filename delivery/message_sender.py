@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -99,11 +100,11 @@ async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[
         by_way[row.pool_id, mailbox_group(row.to_address), row.sender].append(row)
     try:
         await _mark_suppressed(await worker.read_connection(), rows)
-        ways = [(await routes.open_stream_route(worker, *key), some) for key, some in by_way.items()]
+        opened = await routes.open_stream_routes(worker, by_way)
     except DatabaseAway as error:
         logger.warning("%s messages wait, the database went away: %s", len(rows), error)
     else:
-        await asyncio.gather(*(_send_surely(route, some, until) for route, some in ways))
+        await asyncio.gather(*map(_send_surely, opened, by_way.values(), repeat(until)))
     failpoints.hit("after_message_send")
     await _record(worker, token, rows)
     accepted = [row.provider_id for row in rows if row.outcome.kind is Kind.ACCEPTED]

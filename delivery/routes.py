@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
@@ -100,8 +100,11 @@ class PoolRoute:
         """Read the directory again where it is older than REFRESH_SECONDS, or `now`. Raises one of DatabaseAway."""
         clock = time.monotonic()
         if self._directory is None or now or clock - self._read_at > REFRESH_SECONDS:
-            self._directory = await self.worker.read_directory()
-            self._read_at = clock
+            self.use(await self.worker.read_directory())
+
+    def use(self, directory: Directory) -> None:
+        """Go by a directory that was read just now."""
+        self._directory, self._read_at = directory, time.monotonic()
 
     async def take(self, want: int, avoid: Sequence[int] = (), tried: Sequence[int] = ()) -> WindowGrant:
         """Ask the providers in turn for up to `want` places.
@@ -344,8 +347,16 @@ async def open_route(
     return route
 
 
-async def open_stream_route(worker: Runtime, pool_id: int | None, group: str, sender: str) -> PoolRoute:
-    """The route of transactional mail: the pool that a message names, or the default one. Raises as open_route."""
-    route = PoolRoute(worker, pool_id, "transactional", group, sender=sender, overdraw=True)
-    await route.refresh(now=True)
-    return route
+async def open_stream_routes(worker: Runtime, ways: Iterable[tuple[int | None, str, str]]) -> list[PoolRoute]:
+    """Routes of transactional mail, for each pool (None: the default one), mailbox group and sender.
+
+    The directory is read once for all of them. Raises as open_route.
+    """
+    directory = await worker.read_directory()
+    routes = [
+        PoolRoute(worker, pool_id, "transactional", group, sender=sender, overdraw=True)
+        for pool_id, group, sender in ways
+    ]
+    for route in routes:
+        route.use(directory)
+    return routes

@@ -13,7 +13,8 @@ from bench.sink import Rule, Sink
 from campaigns.addresses import AddressInvalid, digest
 from campaigns.content import ContentInvalid
 from campaigns.models import Campaign, Suppression
-from delivery import circuit, message_sender, sweep
+from delivery import circuit, message_sender, runtime, sweep
+from delivery.directory import Directory
 from delivery.models import Message, Provider
 from delivery.providers import add_provider
 from delivery.transactional import queue_message, queue_test
@@ -53,6 +54,23 @@ def test_a_hundred_and_twenty_are_drained_by_one_wake_up(sink: Sink) -> None:
     assert message_sender.send_due() == 120
     assert len(sink.accepted()) == 120
     assert message_sender.send_due() == 0
+
+
+def test_providers_are_looked_up_once_for_all_that_is_claimed_together(
+    worker: runtime.Runtime, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, read = worker.read_directory, []
+
+    async def read_directory() -> Directory:
+        read.append(await real())
+        return read[-1]
+
+    monkeypatch.setattr(worker, "read_directory", read_directory)
+    for to in ("ada@example.com", "grace@gmail.com", "joan@yahoo.com", "mary@outlook.com"):
+        queue_message(to=to, subject="Order", html=HTML, data={"number": 7, "name": "Ada"})
+    assert message_sender.send_due() == 4
+    assert len(sink.accepted()) == 4
+    assert len(read) == 1
 
 
 def test_a_temporary_failure_is_tried_again_when_due(sink: Sink) -> None:
