@@ -233,6 +233,8 @@ class BatchSender:
             return self._give_slot_back(0.0)
         try:
             await self._route.refresh()
+            if self._worker.usage.is_due:
+                await self._worker.usage.flush(await self._worker.read_connection())
             if not self._route.members:
                 logger.warning("campaign %s: no active provider in its pool", self._ref.campaign_id)
                 return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
