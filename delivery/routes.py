@@ -235,7 +235,7 @@ class PoolRoute:
             await self._slow_down(provider, "blocked", refused)
         telling = [one for one in refused if self.worker.is_alarming(one)]
         if telling and (is_much or self.group != "other" or telling[0].rule in OUR_AUTHENTICATION):
-            self.worker.alarms.add(self._block_alarm(provider, telling))
+            self.worker.alarms.add(self._block_alarm(provider, telling, is_much))
 
     async def _slow_down(self, provider: Provider, event: str, met: Sequence[Outcome]) -> None:
         silence = max(self.worker.silence_seconds(one) for one in met)
@@ -246,15 +246,16 @@ class PoolRoute:
             self.worker.usage.note(provider.pk, event, met[0].reply, group=self.group, code=met[0].code)
             alarming = [one for one in met if self.worker.is_alarming(one)]
             if alarming:
-                self.worker.alarms.add(self._block_alarm(provider, alarming))
+                self.worker.alarms.add(self._block_alarm(provider, alarming, len(alarming) >= LEAST_BLOCKED))
 
     def _circuit_alarm(self, provider: Provider, words: str) -> Alarm:
         text = f"Others of its pools take over; it is tried again by itself. The last answer: {words}"
         return Alarm(f"circuit:{provider.pk}", f"The provider {provider.name} cannot be reached", text, provider.pk)
 
-    def _block_alarm(self, provider: Provider, blocked: Sequence[Outcome]) -> Alarm:
+    def _block_alarm(self, provider: Provider, blocked: Sequence[Outcome], is_much: bool) -> Alarm:
         ours = next((one for one in blocked if one.rule in OUR_AUTHENTICATION), None)
-        if ours is not None:
+        # anybody may run the server of one address and say this: it must not stop a domain for everybody
+        if ours is not None and (is_much or self.group != "other"):
             domain = domain_of(self.sender)
             text = (
                 f"Receivers refuse our authentication, so nothing is sent from it for an hour. They say: {ours.reply}"
