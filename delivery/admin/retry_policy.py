@@ -103,7 +103,9 @@ class RetryPolicyAdmin(ModelAdmin):
         return ("stream",) if obj else ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return super().has_add_permission(request) and RetryPolicy.objects.count() < len(Pool.Stream.values)
+        # asked by every page of the admin, for its menus
+        taken = set(RetryPolicy.objects.values_list("stream", flat=True))
+        return super().has_add_permission(request) and taken != set(Pool.Stream.values)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         context = {"lines": retry_words.describe(DEFAULT), **(extra_context or {})}
