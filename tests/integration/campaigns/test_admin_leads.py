@@ -87,9 +87,9 @@ def test_the_list_of_a_large_table_counts_nothing_and_skips_nothing(
     with CaptureQueriesContext(connection) as queries:
         page = client.get(LIST)
 
-    statements = " ".join(query["sql"].upper() for query in queries)
-    assert "COUNT(" not in statements
-    assert "OFFSET" not in statements
+    statements = [query["sql"].upper() for query in queries]
+    assert not [one for one in statements if "COUNT(" in one and "CAMPAIGNS_LEAD" in one]
+    assert not [one for one in statements if "OFFSET" in one]
     assert "about" in page.content.decode()
 
 
