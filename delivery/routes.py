@@ -238,7 +238,7 @@ class PoolRoute:
             self.worker.alarms.add(self._block_alarm(provider, telling, is_much))
 
     async def _slow_down(self, provider: Provider, event: str, met: Sequence[Outcome]) -> None:
-        silence = max(self.worker.silence_seconds(one) for one in met)
+        silence = self._silence_seconds(provider, met)
         pace = await self.worker.throttle.slow_down(provider.pk, self._pace_group(provider), silence)
         if pace is not None:
             logger.warning("provider %s: %s goes on at %.1f a second after %s", provider.pk, self.group, pace, event)
@@ -247,6 +247,15 @@ class PoolRoute:
             alarming = [one for one in met if self.worker.is_alarming(one)]
             if alarming:
                 self.worker.alarms.add(self._block_alarm(provider, alarming, len(alarming) >= LEAST_BLOCKED))
+
+    def _silence_seconds(self, provider: Provider, met: Sequence[Outcome]) -> float:
+        """How long nothing goes by this provider to this group; a rule of an operator's own is always obeyed."""
+        own = {rule.name for rule in self.worker.classifier.own}
+        is_told = len(met) >= LEAST_BLOCKED or any(one.rule in own for one in met)
+        # the words that large receivers use may be said by anybody's server, for everybody who has one
+        if self._pace_group(provider) == "other" and not is_told:
+            return 0.0
+        return max(self.worker.silence_seconds(one) for one in met)
 
     def _circuit_alarm(self, provider: Provider, words: str) -> Alarm:
         text = f"Others of its pools take over; it is tried again by itself. The last answer: {words}"

@@ -234,11 +234,22 @@ def test_an_operators_rule_judges_the_next_reply_without_a_restart(make_campaign
     assert Suppression.objects.filter(reason="hard_bounce").count() == 3
 
 
+def test_one_server_of_nobody_in_particular_silences_nobody_else(
+    make_campaign: MakeCampaign, sink: Sink, redis_client: Redis
+) -> None:
+    sink.behave([Rule("RCPT", pattern="lead0@*", text="421 4.7.0 [TS03] All messages will be permanently deferred")])
+    start(make_campaign, leads=30)
+    send_all()
+    key = pace_key(Provider.objects.get().pk, "other")
+    assert redis_client.hget(key, "rate") is not None
+    assert redis_client.hget(key, "until") is None
+
+
 def test_a_rule_that_asks_for_a_pause_silences_the_group(
     make_campaign: MakeCampaign, sink: Sink, redis_client: Redis
 ) -> None:
     sink.behave([Rule("RCPT", text="421 4.0.0 Come back after tea")])
-    start(make_campaign, leads=3)
+    start(make_campaign, leads=1)
     ReplyRule.objects.create(name="tea", outcome="throttle", reason="Tea.", phrases="after tea", pause_minutes=30)
     send_all()
     until = float(redis_client.hget(pace_key(Provider.objects.get().pk, "other"), "until") or 0)
