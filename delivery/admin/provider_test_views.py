@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE as CHANGED
+from django.contrib.admin.models import LogEntry
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -96,6 +98,9 @@ def _send(request: HttpRequest, form: SendOneForm, provider: Provider) -> bool:
     except provider_test.TrialImpossible as error:
         form.add_error("to", str(error))
         return False
+    # a message in anybody's name may leave here: whose it was stands in the history
+    words = f"Sent one test message from {form.cleaned_data['sender']}."
+    LogEntry.objects.log_actions(request.user.pk or 0, [provider], CHANGED, change_message=words, single_object=True)
     (messages.success if report.is_accepted else messages.error)(request, report.words)
     return True
 

@@ -204,6 +204,15 @@ def test_one_message_leaves_by_exactly_this_provider(client: Client, server: Esp
     assert "Account" in message.subject
 
 
+def test_the_history_says_who_sent_one_and_in_whose_name(client: Client, server: EspServer) -> None:
+    provider = saved(server, "resend")
+
+    send_one(client, provider)
+
+    history = client.get(reverse("admin:delivery_provider_history", args=[provider.pk])).content.decode()
+    assert "Sent one test message from" in history
+
+
 def test_one_message_leaves_by_a_relay(client: Client) -> None:
     with Sink(Options()) as sink:
         relay = Provider.objects.create(name="Relay", host="127.0.0.1", port=sink.port, security="plain")
