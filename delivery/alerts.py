@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from campaigns.addresses import AddressInvalid
 from delivery import crypto, outgoing, transactional
-from delivery.ledger_rows import storable
 from delivery.models import Alert, AlertSettings
+from delivery.storable import storable
 
 # one run shares its worker with the sweeper: it begins no post later than this, and a post takes 5 s at most
 RUN_SECONDS = 1.0

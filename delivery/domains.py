@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 from campaigns.addresses import AddressInvalid, domain_of, normalise
 from campaigns.models import Campaign
-from delivery.ledger_rows import storable
 from delivery.models import CampaignPool, SendingDomain
+from delivery.storable import storable
 
 # how long a changed key or switch may take to reach a running worker
 REREAD_SECONDS = 3.0

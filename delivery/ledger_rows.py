@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from delivery.record import Entry
 
-# between rows, between fields, and for "no value": control characters that no stored text has (see `storable`)
+# between rows, between fields, and for "no value": control characters that no stored text has (see `delivery.storable`)
 ROW, FIELD, NOTHING = "\x1e", "\x1f", "\x1d"
 # how PostgreSQL reads bytes
 HEX = "\\x"
-_UNSTORABLE = re.compile("[\x00\x1d-\x1f\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """A text from outside without our separators, NUL and halves of a character, which PostgreSQL does not take.
-
-    An ESP that cuts a subject in the middle of an emoji writes such a half into its JSON.
-    """
-    return text if text.isprintable() else _UNSTORABLE.sub("", text)
 
 
 def ledger_rows(entries: Iterable[Entry]) -> str:

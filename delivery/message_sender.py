@@ -28,9 +28,9 @@ from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.retry import Decision, Policy, settle
 from delivery.engine.smtp.clock import boottime
-from delivery.ledger_rows import storable
 from delivery.letters import Letter
 from delivery.routes import PoolRoute
+from delivery.storable import storable
 from delivery.tokens import signer
 from delivery.window import return_path, skip
 

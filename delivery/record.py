@@ -14,8 +14,9 @@ from delivery.database import AsyncConnection
 from delivery.engine.hours import SendingHours
 from delivery.engine.outcome import Kind
 from delivery.engine.retry import Policy, settle
-from delivery.ledger_rows import ledger_rows, storable
+from delivery.ledger_rows import ledger_rows
 from delivery.opening import make_hours
+from delivery.storable import storable
 from delivery.window import Result
 
 REPLY_LIMIT = 500

@@ -15,8 +15,8 @@ import psycopg
 
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
-from delivery.ledger_rows import storable
 from delivery.limits import Limit
+from delivery.storable import storable
 
 logger = logging.getLogger(__name__)
 

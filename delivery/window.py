@@ -20,8 +20,9 @@ from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.frequency import Cap
 from delivery.letters import Letter
-from delivery.routes import WindowRoute, not_attempted
+from delivery.routes import not_attempted
 from delivery.tokens import door_urls, signer
+from delivery.window_route import WindowRoute
 
 logger = logging.getLogger(__name__)
 
