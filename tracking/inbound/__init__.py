@@ -1,0 +1,1 @@
+"""What comes back by e-mail: bounces, complaints and automatic replies, read from the messages themselves."""

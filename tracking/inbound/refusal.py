@@ -1,0 +1,56 @@
+"""The class of a refusal that a bounce quotes, by the same rules as replies on the line."""
+
+from __future__ import annotations
+
+import re
+
+from delivery.engine.classify import BUILT_IN, Classifier
+from delivery.engine.outcome import Kind
+from delivery.engine.reply_text import read_reply
+from tracking.inbound.report import Recipient, RefusalClass
+from tracking.inbound.signs import EXPIRED
+
+MAX_REPLY = 500
+_STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
+# that our sender is refused is about us, as a block is
+_CLASSES = {Kind.SENDER: RefusalClass.BLOCK} | {Kind(one.value): one for one in RefusalClass}
+
+
+def status_in(value: str) -> str:
+    """The first RFC 3463 status of a text, "" where there is none."""
+    found = _STATUS.search(value)
+    return found[0] if found else ""
+
+
+def judge(
+    address: str, words: str, *, status: str = "", delayed: bool = False, rules: Classifier = BUILT_IN
+) -> Recipient:
+    """Judge the refusal of one address. words: what the server said, with or without codes.
+
+    status: what the bounce says beside the words; codes within the words are more telling than it.
+    delayed: the attempt goes on, so nothing is permanent, whatever the words say.
+    """
+    reply = read_reply(words)
+    has_code = reply is not None and reply.has_code
+    enhanced = (reply.enhanced if reply is not None else None) or _telling(status)
+    telling = reply.words if reply is not None and has_code else " ".join(words.split())
+    code = reply.code if reply is not None and has_code else _code_of(enhanced or status)
+    if not has_code and not enhanced and EXPIRED.search(telling):
+        code, enhanced = 450, "4.4.7"
+    if delayed and code >= 500:
+        code, enhanced = 450, f"4{enhanced[1:]}" if enhanced else "4.4.7"
+    about_recipient = reply is None or reply.about_recipient
+    verdict = rules.classify(code, enhanced or None, telling, about_recipient=about_recipient)
+    said = f"{reply.code} {reply.words}" if reply is not None and has_code else telling
+    shown = enhanced or status
+    refusal = _CLASSES.get(verdict.kind, RefusalClass.UNDETERMINED)
+    return Recipient(address, refusal, shown, said.strip()[:MAX_REPLY], verdict.rule)
+
+
+def _telling(status: str) -> str:
+    """A status that says something: x.0.0 says that nobody knew."""
+    return "" if status.endswith(".0.0") else status
+
+
+def _code_of(status: str) -> int:
+    return 450 if status.startswith("4") else 550

@@ -1,0 +1,75 @@
+"""Finding addresses and what is said about them in words that a server wrote for people."""
+
+from __future__ import annotations
+
+import re
+
+from tracking.inbound.fields import addresses_in
+
+_MAX_LINES_ABOUT = 14
+_ADDRESS = r"[\"'<\[(]{0,3}[^\s<>\"'@]{1,64}@[^\s<>\"'@:;,)\]]{1,200}"
+# a line of its own, or one that begins with the address
+_LEADING = re.compile(rf"^[ \t|>*•-]{{0,12}}{_ADDRESS}[\"'>\]).]{{0,3}}(?=\s*(?:$|[:;(]|\.\.\.| on | -|,))", re.MULTILINE)
+_COMMAND = re.compile(rf"\bRCPT TO:? ?{_ADDRESS}", re.IGNORECASE)
+_ANSWERED = re.compile(rf"^[ \t<]{{0,8}}[45]\d\d[ -](?:[#\d.]+ )?{_ADDRESS}", re.MULTILINE)
+_NAMED = re.compile(
+    r"(?:recipient|delivered|deliver|undeliverable|message|mail|sent|send|failed|address|user|mailbox|account|attempts?|gateway for|error"
+    r"|size|full|quota|exist|unknown|para|destinataire|empfänger|destinatario|получател\w+|宛先|收件人)"
+    rf"[^\n@<]{{0,60}}?(?:\bto\b|\bfor\b|:|\s)\s{{0,6}}{_ADDRESS}",
+    re.IGNORECASE,
+)
+_QUOTED_HEADER = re.compile(r"^[ \t|>*-]{0,8}(?:from|sender|mail from|reply-to|to|cc|subject|sent|date|message-id|von|de|di|an|para)\s*:.*$", re.IGNORECASE | re.MULTILINE)
+_FURNITURE = re.compile(
+    r"^.*(?:hi\. this is the|i'm afraid i|this is a permanent error; i've|this (?:message|e-?mail|report) (?:was|is|has been) (?:created|generated|an auto)"
+    r"|a message that you (?:have )?sent|its recipients|recipients\. this is|if you do so|delete your own|for further assistance|do not reply|please include"
+    r"|i'm sorry|be delivered to (?:one|all)|the following address|please note that this|you do not need|the message is kept|this is the (?:mail|postfix|program)"
+    r"|giving up on|mail system at host|contact (?:your|the) (?:system|mail|postmaster)).*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def refused_addresses(text: str, not_these: frozenset[str] = frozenset()) -> list[str]:
+    """The addresses that a bounce's words report on, in order; the clearest places that name any decide.
+
+    not_these: addresses in small letters that are our own or the reporting server's.
+    """
+    places = (_LEADING, _COMMAND, _ANSWERED, _NAMED)
+    without_headers = _QUOTED_HEADER.sub("", text)
+    for place in places:
+        spans = "\n".join(match[0] for match in place.finditer(text if place is _COMMAND else without_headers))
+        found = [address for address in addresses_in(spans) if address.lower() not in not_these]
+        if found:
+            return found
+    return [address for address in addresses_in(without_headers) if address.lower() not in not_these][:1]
+
+
+def about(address: str, text: str) -> str:
+    """What a text says of one address: the lines from each of its mentions to another address; else the whole text.
+
+    Courtesies of the server are left out: their words would be taken for a reason.
+    """
+    lines = text.split("\n")
+    if address:
+        said = _lines_about(address.lower(), lines)
+        bare = addresses_in("\n".join(said))
+        if len(" ".join(said).replace(address, "").strip(" <>:*\"'.\t")) > 8 and bare:
+            return _plain("\n".join(said))
+    return _plain(text)
+
+
+def _lines_about(address: str, lines: list[str]) -> list[str]:
+    said: list[str] = []
+    left = 0
+    for line in lines:
+        if address in line.lower():
+            left = _MAX_LINES_ABOUT
+        elif _LEADING.match(line):
+            left = 0
+        if left > 0:
+            said.append(line)
+            left -= 1
+    return said
+
+
+def _plain(text: str) -> str:
+    return _FURNITURE.sub("", text)
