@@ -118,7 +118,8 @@ def report(messages: list[Read]) -> str:
             f"hard, not suppressed:               "
             f"{share(sum(one.hard and not one.suppressed for one in kept), sum(one.hard for one in kept))}",
             f"every labelled address named:       {share(sum(map(_names_all, addressed)), len(addressed))}",
-            f"one message:                        {1e3 * times[len(times) // 2]:.1f} ms, at most {1e3 * times[-1]:.1f} ms",
+            f"one message:                        "
+            f"{1e3 * times[len(times) // 2]:.1f} ms, at most {1e3 * times[-1]:.1f} ms",
         ]
     )
 

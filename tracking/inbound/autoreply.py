@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracking.inbound.fields import address_of
 from tracking.inbound.message import Inbound
 from tracking.inbound.report import MessageKind, Recipient, Report
-from tracking.inbound.signs import AWAY_SUBJECT, AWAY_TEXT, DAEMON, FAILURE
+from tracking.inbound.signs import ANSWER, AWAY_SUBJECT, AWAY_TEXT, DAEMON, FAILURE
 
 _OWN_HEADERS = ("x-autoreply", "x-autorespond", "x-autoreply-from", "x-vacation", "x-mail-autoreply", "x-away")
 
@@ -18,10 +18,14 @@ def report_of(inbound: Inbound) -> Report | None:
     if "x-failed-recipients" in inbound.headers:
         return None
     subject = inbound.header("subject")
-    is_away = AWAY_SUBJECT.search(subject) is not None
-    if not is_away and (FAILURE.search(subject) or DAEMON.search(inbound.header("from"))):
+    says_so = _says_so(inbound)
+    # an answer carries our own subject, which may well speak of holidays
+    is_away = AWAY_SUBJECT.search(subject) is not None and (says_so or not subject.lower().startswith(ANSWER))
+    names_failure = FAILURE.search(subject) is not None
+    from_server = DAEMON.search(inbound.header("from")) is not None
+    if (names_failure and (from_server or not is_away)) or (from_server and not is_away):
         return None
-    if is_away or _says_so(inbound):
+    if is_away or says_so:
         sender = address_of(inbound.header("from"))
         return Report(MessageKind.AUTOREPLY, (Recipient(sender, rule="autoreply"),))
     return None

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from delivery.engine.classify import Classifier
 from tracking.inbound.fields import Fields, address_of
-from tracking.inbound.refusal import MAX_REPLY, judge, status_in
+from tracking.inbound.refusal import MAX_REPLY, judge, second_look, status_in
 from tracking.inbound.report import MessageKind, Recipient, Report
 from tracking.inbound.signs import DELAYED, EXPIRED
-from tracking.inbound.words import about
+from tracking.inbound.words import about, room_for
 
 _ADDRESS_FIELDS = ("original-recipient", "final-recipient", "x-actual-recipient", "original-rcpt-to", "recipient")
 _ARRIVED = ("delivered", "relayed", "expanded")
@@ -35,7 +35,8 @@ def report_of(blocks: list[Fields], words: str, fallback: str, rules: Classifier
     entries = _once([entry for block in blocks if (entry := _entry(block, fallback)) is not None])
     refused = [entry for entry in entries if entry.action not in _ARRIVED]
     if refused:
-        return Report(MessageKind.BOUNCE, tuple(_refusal(entry, words, rules) for entry in refused))
+        room, is_warning = room_for(len(refused)), _is_warning(words)
+        return Report(MessageKind.BOUNCE, tuple(_refusal(entry, words, room, is_warning, rules) for entry in refused))
     if entries:
         return Report(MessageKind.DELIVERED, tuple(map(_arrival, entries)))
     return None
@@ -57,23 +58,24 @@ def _entry(block: Fields, fallback: str) -> _Entry | None:
 def _once(entries: list[_Entry]) -> list[_Entry]:
     """Each address once: what failed counts before what arrived."""
     kept: dict[str, _Entry] = {}
-    for number, entry in enumerate(entries[:MAX_RECIPIENTS]):
-        key = entry.address.lower() or str(number)
+    for entry in entries[:MAX_RECIPIENTS]:
+        key = entry.address.lower()
         if key not in kept or kept[key].action in _ARRIVED:
             kept[key] = entry
     return list(kept.values())
 
 
-def _refusal(entry: _Entry, words: str, rules: Classifier) -> Recipient:
+def _refusal(entry: _Entry, words: str, room: int, is_warning: bool, rules: Classifier) -> Recipient:
     kind, _, said = entry.diagnostic.partition(";")
-    said = said if re.fullmatch(r"\s*[\w-]{1,30}\s*", kind) else entry.diagnostic
+    said = (said if re.fullmatch(r"\s*[\w-]{1,30}\s*", kind) else entry.diagnostic)[:room]
     if len(said.strip()) < 4:
-        said = about(entry.address, words)
-    delayed = entry.action == "delayed" or (entry.action == "failed" and _is_warning(words))
+        said = about(entry.address, words, room)
+    delayed = entry.action == "delayed" or is_warning
     status = entry.status
     if entry.action == "expired" or (status.startswith("5.0") and EXPIRED.search(said)):
         status = "4.4.7"
-    return judge(entry.address, said, status=status, delayed=delayed, rules=rules)
+    first = judge(entry.address, said, status=status, delayed=delayed, rules=rules)
+    return second_look(first, words, room=room, status=status, delayed=delayed, rules=rules)
 
 
 def _is_warning(words: str) -> bool:

@@ -29,7 +29,12 @@ _CONTAINER = re.compile(rb"^content-type:\s{0,80}(?:multipart|message)/", re.IGN
 # parameters are read in quadratic time
 _LONG_TYPE = re.compile(rb"^content-type:(?:[^\n]|\n[ \t]){2000}", re.IGNORECASE | re.MULTILINE)
 _ORIGINAL = ("message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers", "message/partial")
-_STATUS = ("message/delivery-status", "message/global-delivery-status")
+# the standard library makes a message of each block of a report, in more than linear time: they are read as text
+_REPORT = re.compile(
+    rb"^(content-type:\s{0,80})message/(delivery-status|global-delivery-status|feedback-report|disposition-notification)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_STATUS = ("text/x-report-delivery-status", "text/x-report-global-delivery-status")
 _TAGS = re.compile(r"<(style|head|script)\b[^>]{0,500}>.{0,20000}?</\1>|<[^<>]{0,500}>", re.DOTALL | re.IGNORECASE)
 _BREAKS = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d)\b[^<>]{0,200}>", re.IGNORECASE)
 
@@ -56,18 +61,18 @@ class Inbound:
 def read_message(raw: bytes) -> Inbound:
     """Read a message; never raises. Looks at its first MAX_BYTES bytes; what cannot be taken apart is read as text."""
     raw = _tidied(raw)
-    message = _parsed(raw)
+    message = _unwrapped(_parsed(raw))
     inbound = Inbound(headers=_headers(message))
     plain: list[str] = []
     marked_up: list[str] = []
     for part in _leaves(message):
         kind = _type_of(part)
         if kind in _STATUS:
-            inbound.status += blocks_of(_inner_text(part))
-        elif kind == "message/feedback-report":
-            inbound.feedback += blocks_of(_inner_text(part))
-        elif kind == "message/disposition-notification":
-            inbound.disposition += blocks_of(_inner_text(part))
+            inbound.status += blocks_of(_text_of(part))
+        elif kind == "text/x-report-feedback-report":
+            inbound.feedback += blocks_of(_text_of(part))
+        elif kind == "text/x-report-disposition-notification":
+            inbound.disposition += blocks_of(_text_of(part))
         elif kind in _ORIGINAL:
             inbound.original = inbound.original or _original_headers(part)
         elif kind.startswith("text/") and not inbound.original:
@@ -83,7 +88,7 @@ def read_message(raw: bytes) -> Inbound:
 def _tidied(raw: bytes) -> bytes:
     raw = raw[:MAX_BYTES].replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
     head, gap, body = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\n").partition(b"\n\n")
-    return head[:MAX_HEAD] + gap + body
+    return _REPORT.sub(rb"\1text/x-report-\2", head[:MAX_HEAD] + gap + body)
 
 
 def _parsed(raw: bytes) -> Message:
@@ -97,6 +102,19 @@ def _parsed(raw: bytes) -> Message:
         return parser.parsebytes(raw, headersonly=True)
     except _MALFORMED:
         return Message()
+
+
+def _unwrapped(message: Message) -> Message:
+    """The report inside of a message that carries one, or nothing but one message: gateways pass bounces on so."""
+    if _type_of(message) == "multipart/report":
+        return message
+    leaves = list(_leaves(message))
+    for leaf in leaves:
+        payload = leaf.get_payload() if _type_of(leaf) == "message/rfc822" else None
+        if isinstance(payload, list) and payload and isinstance(payload[0], Message):
+            is_alone = len(leaves) == 1 and message.is_multipart()
+            return payload[0] if is_alone or _type_of(payload[0]) == "multipart/report" else message
+    return message
 
 
 def _can_be_taken_apart(raw: bytes) -> bool:
@@ -131,7 +149,7 @@ def _type_of(part: Message) -> str:
 
 def _headers(message: Message) -> Fields:
     found: Fields = {}
-    for name, value in message.items():
+    for name, value in message.raw_items():
         found.setdefault(name.lower(), _decoded(str(value)[:_MAX_HEADER]))
     return found
 
@@ -146,7 +164,7 @@ def _original_headers(part: Message) -> Fields:
 
 def _decoded(value: str) -> str:
     """A header with its encoded words read; as it stands where they are malformed."""
-    value = " ".join(value.split())
+    value = " ".join(_as_text(value.encode("utf-8", "surrogateescape"), None).split())
     try:
         words = decode_header(value) if "=?" in value else [(value, None)]
         return "".join(_as_text(word, charset) if isinstance(word, bytes) else word for word, charset in words)
@@ -155,33 +173,16 @@ def _decoded(value: str) -> str:
 
 
 def _as_text(content: bytes, charset: str | None) -> str:
+    """Decode as declared, as UTF-8 where that fails, and with gaps where both do."""
+    for name in (charset or "utf-8", "utf-8"):
+        try:
+            return content.decode(name)
+        except (LookupError, ValueError):
+            continue
     try:
-        return content.decode(charset or "utf-8", "replace")
+        return content.decode(charset or "latin-1", "replace")
     except (LookupError, ValueError):
         return content.decode("latin-1")
-
-
-def _inner_text(part: Message) -> str:
-    """The text of a part that the standard library took for messages of their own."""
-    payload = part.get_payload()
-    inner = [one for one in payload if isinstance(one, Message)] if isinstance(payload, list) else []
-    if not inner:
-        return _text_of(part)
-    if str(part.get("Content-Transfer-Encoding", "")).strip().lower() in ("base64", "quoted-printable"):
-        return _text_of(_reencoded(part, inner))
-    return "\n\n".join("\n".join((*_lines(one), "", _text_of(one))) for one in inner)
-
-
-def _lines(message: Message) -> Iterator[str]:
-    return (f"{name}: {' '.join(str(value).split())}" for name, value in message.items())
-
-
-def _reencoded(part: Message, inner: list[Message]) -> Message:
-    whole = Message()
-    whole["Content-Transfer-Encoding"] = str(part.get("Content-Transfer-Encoding"))
-    body = "\n\n".join("\n".join((*_lines(one), str(one.get_payload() or ""))) for one in inner)
-    whole.set_payload(body.strip())
-    return whole
 
 
 def _text_of(part: Message) -> str:

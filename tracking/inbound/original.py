@@ -8,11 +8,15 @@ from tracking.inbound.fields import Fields, blocks_of
 
 _BEGINS = re.compile(
     r"^[ \t>|*-]{0,12}(?:"
-    r"-{2,}[ \t]*(?:this is (?:a|the) (?:copy|headers)|(?:the )?original (?:message|mail)|the headers? of|header of|below this line|returned (?:message|mail)"
-    r"|unsent message|undelivered message|the body of|body of|message (?:header|text|body|follows)|forwarded|mensaje original|original[- ]nachricht"
+    r"-{2,}[ \t]*(?:this is (?:a|the) (?:copy|headers)|(?:the )?original (?:message|mail)|the headers? of|header of"
+    r"|below this line|returned (?:message|mail)"
+    r"|unsent message|undelivered message|the body of|body of|message (?:header|text|body|follows)|forwarded"
+    r"|mensaje original|original[- ]nachricht"
     r"|message original)"
-    r"|original (?:message|mail)(?: (?:header|text|detail)s?)? follows|message headers? follows?|below is a copy|a copy of (?:the|your) (?:original )?message"
-    r"|(?:the )?original message headers|original headers|the (?:first|beginning of)[\w ]{0,40}your message|your (?:original )?message (?:reads|was as follows|follows)"
+    r"|original (?:message|mail)(?: (?:header|text|detail)s?)? follows|message headers? follows?|below is a copy"
+    r"|a copy of (?:the|your) (?:original )?message"
+    r"|(?:the )?original message headers|original headers|the (?:first|beginning of)[\w ]{0,40}your message"
+    r"|your (?:original )?message (?:reads|was as follows|follows)"
     r"|here is the original|included is a copy|message text follows"
     r"|return-path:|received:[ \t]+(?:from|by|\()|dkim-signature:|mime-version:|x-originating-ip:|message-id:[ \t]*<"
     r")",

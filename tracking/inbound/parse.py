@@ -8,12 +8,10 @@ from tracking.inbound import autoreply, complaint, dsn, notice
 from tracking.inbound.fields import Fields, address_of, addresses_in, blocks_of
 from tracking.inbound.message import Inbound, read_message
 from tracking.inbound.original import split_original
-from tracking.inbound.refusal import judge
-from tracking.inbound.report import MessageKind, Report
-from tracking.inbound.signs import DAEMON, DELAYED, FAILURE
-from tracking.inbound.words import about, refused_addresses
-
-_ANSWER = ("re:", "aw:", "fwd:", "fw:", "sv:", "wg:")
+from tracking.inbound.refusal import judge, second_look
+from tracking.inbound.report import MessageKind, Recipient, Report
+from tracking.inbound.signs import ANSWER, ARRIVED, DAEMON, DELAYED, FAILURE
+from tracking.inbound.words import about, refused_addresses, room_for
 
 
 def parse(raw: bytes, rules: Classifier = BUILT_IN) -> Report:
@@ -41,35 +39,59 @@ def _from_words(inbound: Inbound, text: str, rules: Classifier) -> Report | None
     fields = [block for block in blocks_of(text) if "final-recipient" in block and "action" in block]
     if fields:
         return dsn.report_of(fields, text, _fallback(inbound, text), rules)
+    addresses = _addresses(inbound, text)
+    if not addresses and not _is_from_server(inbound):
+        return None
+    if _has_arrived(inbound, text):
+        return Report(MessageKind.DELIVERED, tuple(Recipient(one, rule="delivered") for one in addresses))
     delayed = DELAYED.search(f"{inbound.header('subject')}\n{text}") is not None
-    addresses = _addresses(inbound, text) or [""]
-    subject = inbound.header("subject")
+    said = f"{text}\n{inbound.header('subject')}"
+    room = room_for(len(addresses))
     refusals = [
-        judge(address, about(address, text) or subject, delayed=delayed, rules=rules)
-        for address in addresses[: dsn.MAX_RECIPIENTS]
-    ]
+        second_look(
+            judge(address, about(address, text, room) or said, delayed=delayed, rules=rules),
+            said, room=room, delayed=delayed, rules=rules,
+        )
+        for address in addresses[: dsn.MAX_RECIPIENTS] or [""]
+    ]  # fmt: skip
     return Report(MessageKind.BOUNCE, tuple(refusals))
 
 
 def _is_bounce(inbound: Inbound, text: str) -> bool:
     """Two of: a server sent it, the subject says so, the text says so, it quotes a reply with a code."""
-    if "x-failed-recipients" in inbound.headers:
+    if "x-failed-recipients" in inbound.headers or _is_status_report(inbound):
         return True
     subject = inbound.header("subject").strip()
     unquoted = "\n".join(line for line in text.split("\n") if not line.startswith("> "))
     reply = read_reply(unquoted)
     signs = (
         _is_from_server(inbound),
-        FAILURE.search(subject) is not None and not subject.lower().startswith(_ANSWER),
+        FAILURE.search(subject) is not None and not subject.lower().startswith(ANSWER),
         FAILURE.search(unquoted) is not None or DELAYED.search(unquoted) is not None,
         reply is not None and reply.has_code,
     )
     return sum(signs) >= 2 and any(signs[:2])
 
 
+def _is_status_report(inbound: Inbound) -> bool:
+    kind = inbound.header("content-type").lower()
+    return kind.startswith("multipart/report") and "delivery-status" in kind
+
+
+def _has_arrived(inbound: Inbound, text: str) -> bool:
+    reply = read_reply(text)
+    return (reply is None or not reply.has_code) and (
+        ARRIVED.search(inbound.header("subject")) is not None or ARRIVED.search(text[:2_000]) is not None
+    )
+
+
 def _is_from_server(inbound: Inbound) -> bool:
     sender = inbound.header("from")
-    return DAEMON.search(sender) is not None or "<>" in (sender, inbound.header("return-path"))
+    return (
+        _is_status_report(inbound)
+        or DAEMON.search(sender) is not None
+        or "<>" in (sender, inbound.header("return-path"))
+    )
 
 
 def _addresses(inbound: Inbound, text: str) -> list[str]:

@@ -9,6 +9,7 @@ from delivery.engine.outcome import Kind
 from delivery.engine.reply_text import read_reply
 from tracking.inbound.report import Recipient, RefusalClass
 from tracking.inbound.signs import EXPIRED
+from tracking.inbound.words import about, without_courtesies
 
 MAX_REPLY = 500
 _STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
@@ -45,6 +46,29 @@ def judge(
     shown = enhanced or status
     refusal = _CLASSES.get(verdict.kind, RefusalClass.UNDETERMINED)
     return Recipient(address, refusal, shown, said.strip()[:MAX_REPLY], verdict.rule)
+
+
+def second_look(
+    first: Recipient,
+    text: str,
+    *,
+    room: int,
+    status: str = "",
+    delayed: bool = False,
+    rules: Classifier = BUILT_IN,
+) -> Recipient:
+    """The first judgement, or that by all words about the address where the first found no reason.
+
+    room: as `words.room_for` says.
+    """
+    if first.refusal is not RefusalClass.UNDETERMINED:
+        return first
+    for words in (about(first.address, text, room), without_courtesies(text[:room])):
+        if words.strip():
+            second = judge(first.address, words, status=status, delayed=delayed, rules=rules)
+            if second.refusal is not RefusalClass.UNDETERMINED:
+                return second
+    return first
 
 
 def _telling(status: str) -> str:

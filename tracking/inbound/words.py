@@ -7,22 +7,34 @@ import re
 from tracking.inbound.fields import addresses_in
 
 _MAX_LINES_ABOUT = 14
+_MAX_ROOM = 6_000
+_MIN_ROOM = 300
+_ALL_ROOM = 100_000
 _ADDRESS = r"[\"'<\[(]{0,3}[^\s<>\"'@]{1,64}@[^\s<>\"'@:;,)\]]{1,200}"
 # a line of its own, or one that begins with the address
-_LEADING = re.compile(rf"^[ \t|>*•-]{{0,12}}{_ADDRESS}[\"'>\]).]{{0,3}}(?=\s*(?:$|[:;(]|\.\.\.| on | -|,))", re.MULTILINE)
+_LEADING = re.compile(
+    rf"^[ \t|>*•-]{{0,12}}{_ADDRESS}[\"'>\]).]{{0,3}}(?=\s*(?:$|[:;(]|\.\.\.| on | -|,))", re.MULTILINE
+)
 _COMMAND = re.compile(rf"\bRCPT TO:? ?{_ADDRESS}", re.IGNORECASE)
 _ANSWERED = re.compile(rf"^[ \t<]{{0,8}}[45]\d\d[ -](?:[#\d.]+ )?{_ADDRESS}", re.MULTILINE)
 _NAMED = re.compile(
-    r"(?:recipient|delivered|deliver|undeliverable|message|mail|sent|send|failed|address|user|mailbox|account|attempts?|gateway for|error"
+    r"(?:recipient|delivered|deliver|undeliverable|message|mail|sent|send|failed|address|user|mailbox|account"
+    r"|attempts?|gateway for|error"
     r"|size|full|quota|exist|unknown|para|destinataire|empfänger|destinatario|получател\w+|宛先|收件人)"
     rf"[^\n@<]{{0,60}}?(?:\bto\b|\bfor\b|:|\s)\s{{0,6}}{_ADDRESS}",
     re.IGNORECASE,
 )
-_QUOTED_HEADER = re.compile(r"^[ \t|>*-]{0,8}(?:from|sender|mail from|reply-to|to|cc|subject|sent|date|message-id|von|de|di|an|para)\s*:.*$", re.IGNORECASE | re.MULTILINE)
+_QUOTED_HEADER = re.compile(
+    r"^[ \t|>*-]{0,8}(?:from|sender|mail from|reply-to|to|cc|subject|sent|date|message-id|von|de|di|an|para)\s*:.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FURNITURE = re.compile(
-    r"^.*(?:hi\. this is the|i'm afraid i|this is a permanent error; i've|this (?:message|e-?mail|report) (?:was|is|has been) (?:created|generated|an auto)"
-    r"|a message that you (?:have )?sent|its recipients|recipients\. this is|if you do so|delete your own|for further assistance|do not reply|please include"
-    r"|i'm sorry|be delivered to (?:one|all)|the following address|please note that this|you do not need|the message is kept|this is the (?:mail|postfix|program)"
+    r"^.*(?:hi\. this is the|i'm afraid i|this is a permanent error; i've|this (?:message|e-?mail|report) (?:was|is"
+    r"|has been) (?:created|generated|an auto)"
+    r"|a message that you (?:have )?sent|its recipients|recipients\. this is|if you do so|delete your own"
+    r"|for further assistance|do not reply|please include"
+    r"|i'm sorry|be delivered to (?:one|all)|the following address|please note that this|you do not need"
+    r"|the message is kept|this is the (?:mail|postfix|program)"
     r"|giving up on|mail system at host|contact (?:your|the) (?:system|mail|postmaster)).*$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -43,18 +55,21 @@ def refused_addresses(text: str, not_these: frozenset[str] = frozenset()) -> lis
     return [address for address in addresses_in(without_headers) if address.lower() not in not_these][:1]
 
 
-def about(address: str, text: str) -> str:
-    """What a text says of one address: the lines from each of its mentions to another address; else the whole text.
+def room_for(recipients: int) -> int:
+    """Characters to be looked at for each of so many recipients: all of them together take no more than a few do."""
+    return max(_MIN_ROOM, min(_MAX_ROOM, _ALL_ROOM // max(recipients, 1)))
 
-    Courtesies of the server are left out: their words would be taken for a reason.
+
+def about(address: str, text: str, room: int = _MAX_ROOM) -> str:
+    """What a text says of one address: the lines from each of its mentions to another address; else all of it.
+
+    Courtesies of the server are left out: their words would be taken for a reason. room: the most characters.
     """
-    lines = text.split("\n")
     if address:
-        said = _lines_about(address.lower(), lines)
-        bare = addresses_in("\n".join(said))
-        if len(" ".join(said).replace(address, "").strip(" <>:*\"'.\t")) > 8 and bare:
-            return _plain("\n".join(said))
-    return _plain(text)
+        said = "\n".join(_lines_about(address.lower(), text.split("\n")))[:room]
+        if len(" ".join(said.replace(address, "").split()).strip(" <>:*\"'.")) > 8 and addresses_in(said):
+            return without_courtesies(said)
+    return without_courtesies(text[:room])
 
 
 def _lines_about(address: str, lines: list[str]) -> list[str]:
@@ -63,7 +78,7 @@ def _lines_about(address: str, lines: list[str]) -> list[str]:
     for line in lines:
         if address in line.lower():
             left = _MAX_LINES_ABOUT
-        elif _LEADING.match(line):
+        elif left > 0 and _LEADING.match(line):
             left = 0
         if left > 0:
             said.append(line)
@@ -71,5 +86,6 @@ def _lines_about(address: str, lines: list[str]) -> list[str]:
     return said
 
 
-def _plain(text: str) -> str:
+def without_courtesies(text: str) -> str:
+    """A text without the sentences that every bounce of a server has."""
     return _FURNITURE.sub("", text)
