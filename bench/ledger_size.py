@@ -23,8 +23,8 @@ DO $$ BEGIN
         FOR low IN 1..{{leads}} BY {WINDOW} LOOP
             INSERT INTO delivery_email (campaign_id, lead_id, at, attempt, provider_id, tries, variant, code, status,
                                         enhanced, address_hash, reply)
-            SELECT campaign, n, clock_timestamp(), 1, 1, 1, 0, 250, 'sent', '2.0.0', substr(sha256(n::text::bytea), 1, 8),
-                   'Ok: queued as 4F2A1B3C'
+            SELECT campaign, n, clock_timestamp(), 1, 1, 1, 0, 250, 'sent', '2.0.0',
+                   substr(sha256(n::text::bytea), 1, 8), 'Ok: queued as 4F2A1B3C'
               FROM generate_series(low, least(low + {WINDOW - 1}, {{leads}})) n;
             COMMIT;
         END LOOP;
