@@ -110,7 +110,7 @@ def _unwrapped(message: Message) -> Message:
         return message
     leaves = list(_leaves(message))
     for leaf in leaves:
-        payload = leaf.get_payload() if _type_of(leaf) == "message/rfc822" else None
+        payload = _payload(leaf) if _type_of(leaf) == "message/rfc822" else None
         if isinstance(payload, list) and payload and isinstance(payload[0], Message):
             is_alone = len(leaves) == 1 and message.is_multipart()
             return payload[0] if is_alone or _type_of(payload[0]) == "multipart/report" else message
@@ -133,7 +133,7 @@ def _leaves(message: Message) -> Iterator[Message]:
         if not waiting:
             return
         part = waiting.pop()
-        payload = part.get_payload()
+        payload = _payload(part)
         if isinstance(payload, list) and not _type_of(part).startswith("message/"):
             waiting.extend(reversed([one for one in payload if isinstance(one, Message)]))
         else:
@@ -155,7 +155,7 @@ def _headers(message: Message) -> Fields:
 
 
 def _original_headers(part: Message) -> Fields:
-    payload = part.get_payload()
+    payload = _payload(part)
     if isinstance(payload, list) and payload and isinstance(payload[0], Message):
         return _headers(payload[0])
     found = blocks_of(_text_of(part))
@@ -185,14 +185,28 @@ def _as_text(content: bytes, charset: str | None) -> str:
         return content.decode("latin-1")
 
 
-def _text_of(part: Message) -> str:
+def _payload(part: Message, *, decode: bool = False) -> object:
+    """What a part holds. A content type that makes that impossible is dropped: it is not missed."""
+    for _ in range(2):
+        try:
+            return part.get_payload(decode=True) if decode else part.get_payload()
+        except _MALFORMED:
+            del part["Content-Type"]
+    return ""
+
+
+def _charset_of(part: Message) -> str | None:
     try:
-        payload = part.get_payload(decode=True)
-        charset = part.get_content_charset()
+        return part.get_content_charset()
     except _MALFORMED:
-        payload, charset = part.get_payload(), None
+        return None
+
+
+def _text_of(part: Message) -> str:
+    payload = _payload(part, decode=True)
     if isinstance(payload, bytes):
-        return _as_text(payload, charset).replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
+        text = _as_text(payload, _charset_of(part))
+        return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", " ")
     return payload if isinstance(payload, str) else ""
 
 

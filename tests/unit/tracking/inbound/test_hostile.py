@@ -56,6 +56,10 @@ HOSTILE = {
 }
 
 
+def classes(raw: bytes) -> list[tuple[str, str]]:
+    return [(one.address, one.refusal.value) for one in parse(raw).recipients]
+
+
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_message_takes_little_time(raw: bytes) -> None:
     began = time.process_time()
@@ -78,14 +82,22 @@ def test_a_charset_that_nobody_knows_hides_no_bounce(charset: str) -> None:
     assert parse(raw).kind == "bounce"
 
 
+@pytest.mark.parametrize(
+    "more", ["charset*=a'b'%ff", "charset*0*=a'b'%ff; charset*1=c", "name*=\xff''x", "charset*=utf-8''x"]
+)
+def test_a_malformed_parameter_hides_no_bounce(more: str) -> None:
+    head = f"Content-Type: text/plain; {more}\nSubject:".encode("latin-1")
+    raw = SAMPLES[8].replace(b"Subject:", head, 1).replace(b"Hi.", b"H\xff.")
+    assert classes(raw) == [("lea@there.example", "hard")]
+
+
 def test_an_encoded_status_part_is_read() -> None:
     status = base64.encodebytes(
         b"Reporting-MTA: dns; x\n\nFinal-Recipient: rfc822; lea@there.example\nAction: failed\nStatus: 5.1.1\n"
     )
     head = b"Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\n"
     part = b"Content-Type: message/delivery-status\nContent-Transfer-Encoding: base64\n\n"
-    found = parse(head + part + status + b"\n--B--\n").recipients
-    assert [(one.address, one.refusal.value) for one in found] == [("lea@there.example", "hard")]
+    assert classes(head + part + status + b"\n--B--\n") == [("lea@there.example", "hard")]
 
 
 @QUIET
