@@ -11,7 +11,7 @@ from tracking.inbound.original import split_original
 from tracking.inbound.refusal import judge, second_look
 from tracking.inbound.report import MessageKind, Recipient, Report
 from tracking.inbound.signs import ANSWER, ARRIVED, DAEMON, DELAYED, FAILURE
-from tracking.inbound.words import about, refused_addresses, room_for
+from tracking.inbound.words import about, refused_addresses, room_for, subject_of_server
 
 
 def parse(raw: bytes, rules: Classifier = BUILT_IN) -> Report:
@@ -45,7 +45,8 @@ def _from_words(inbound: Inbound, text: str, rules: Classifier) -> Report | None
     if _has_arrived(inbound, text):
         return Report(MessageKind.DELIVERED, tuple(Recipient(one, rule="delivered") for one in addresses))
     delayed = DELAYED.search(f"{inbound.header('subject')}\n{text}") is not None
-    said = f"{text}\n{inbound.header('subject')}"
+    subject = subject_of_server(inbound.header("subject"), inbound.original.get("subject", ""))
+    said = f"{text}\n{subject}"
     room = room_for(len(addresses))
     refusals = [
         second_look(

@@ -1,5 +1,7 @@
 """Finding addresses and what is said about them in words that a server wrote for people."""
 
+# ruff: noqa: RUF001
+
 from __future__ import annotations
 
 import re
@@ -17,6 +19,7 @@ _LEADING = re.compile(
 )
 _COMMAND = re.compile(rf"\bRCPT TO:? ?{_ADDRESS}", re.IGNORECASE)
 _ANSWERED = re.compile(rf"^[ \t<]{{0,8}}[45]\d\d[ -](?:[#\d.]+ )?{_ADDRESS}", re.MULTILINE)
+_REPLY = re.compile(r"[45]\d\d ")
 _NAMED = re.compile(
     r"(?:recipient|delivered|deliver|undeliverable|message|mail|sent|send|failed|address|user|mailbox|account"
     r"|attempts?|gateway for|error"
@@ -27,6 +30,16 @@ _NAMED = re.compile(
 _QUOTED_HEADER = re.compile(
     r"^[ \t|>*-]{0,8}(?:from|sender|mail from|reply-to|to|cc|subject|sent|date|message-id|von|de|di|an|para)\s*:.*$",
     re.IGNORECASE | re.MULTILINE,
+)
+# our own words: what we wrote must not be taken for a reason
+_OUR_SUBJECT = re.compile(
+    r"^[ \t|>*-]{0,8}(?:subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|тема|件名|主题|主旨)\s*[:：].*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NAMES_OUR_SUBJECT = re.compile(
+    r"^\s*(?:undeliver\w*|undelivered mail|non remis|unzustellbar|no se puede entregar|não entregue|onbestelbaar"
+    r"|non recapitabile|не удается доставить|недоставленное|配信不能|无法投递)\s*[:：]",
+    re.IGNORECASE,
 )
 _FURNITURE = re.compile(
     r"^.*(?:hi\. this is the|i'm afraid i|this is a permanent error; i've|this (?:message|e-?mail|report) (?:was|is"
@@ -41,14 +54,18 @@ _FURNITURE = re.compile(
 
 
 def refused_addresses(text: str, not_these: frozenset[str] = frozenset()) -> list[str]:
-    """The addresses that a bounce's words report on, in order; the clearest places that name any decide.
+    """The addresses that a bounce's words report on, in order; where clear places name some, vague ones are not asked.
 
     not_these: addresses in small letters that are our own or the reporting server's.
     """
-    places = (_LEADING, _COMMAND, _ANSWERED, _NAMED)
     without_headers = _QUOTED_HEADER.sub("", text)
-    for place in places:
-        spans = "\n".join(match[0] for match in place.finditer(text if place is _COMMAND else without_headers))
+    clear = [
+        *_LEADING.finditer(without_headers),
+        *_COMMAND.finditer(without_headers),
+        *_ANSWERED.finditer(without_headers),
+    ]
+    for place in (sorted(clear, key=re.Match.start), _NAMED.finditer(without_headers)):
+        spans = "\n".join(match[0] for match in place)
         found = [address for address in addresses_in(spans) if address.lower() not in not_these]
         if found:
             return found
@@ -75,10 +92,13 @@ def about(address: str, text: str, room: int = _MAX_ROOM) -> str:
 def _lines_about(address: str, lines: list[str]) -> list[str]:
     said: list[str] = []
     left = 0
+    ends: tuple[re.Pattern[str], ...] = (_LEADING, _ANSWERED)
     for line in lines:
         if address in line.lower():
             left = _MAX_LINES_ABOUT
-        elif left > 0 and _LEADING.match(line):
+            # in a transcript each recipient has a line, and the next reply is about somebody else
+            ends = (_LEADING, _REPLY) if _ANSWERED.match(line) else (_LEADING, _ANSWERED)
+        elif left > 0 and any(end.match(line) for end in ends):
             left = 0
         if left > 0:
             said.append(line)
@@ -87,5 +107,12 @@ def _lines_about(address: str, lines: list[str]) -> list[str]:
 
 
 def without_courtesies(text: str) -> str:
-    """A text without the sentences that every bounce of a server has."""
-    return _FURNITURE.sub("", text)
+    """A text without the sentences that every bounce of a server has, and without our subject."""
+    return _FURNITURE.sub("", _OUR_SUBJECT.sub("", text))
+
+
+def subject_of_server(subject: str, ours: str) -> str:
+    """The words of a bounce's subject that are the server's. ours: the subject of the original, "" if unknown."""
+    if _NAMES_OUR_SUBJECT.match(subject):
+        return ""
+    return subject.replace(ours, " ") if len(ours) > 3 else subject

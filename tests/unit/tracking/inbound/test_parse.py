@@ -59,6 +59,16 @@ def test_each_recipient_in_words_is_judged_by_its_own_lines() -> None:
     assert classes(report.recipients) == [("a@there.example", "hard"), ("b@there.example", "soft")]
 
 
+def test_each_recipient_of_a_transcript_has_a_line_of_its_own() -> None:
+    text = (
+        "   ----- Transcript of session follows -----\n>>> DATA\n<<< 452 try again\n"
+        "554 <a@there.example>... 552 mailbox full\n550 there.example (smtp)... 550 Host unknown\n"
+        "550 <b@there.example>... User unknown\n"
+    )
+    report = parse(plain("MAILER-DAEMON@there.example", "Returned mail", text))
+    assert classes(report.recipients) == [("a@there.example", "soft"), ("b@there.example", "hard")]
+
+
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
 def test_what_arrived_is_no_bounce(action: str) -> None:
     report = parse(dsn(block("lea@there.example", action, "2.0.0", "250 2.0.0 OK")))
@@ -100,6 +110,18 @@ def test_a_bounce_that_a_gateway_passed_on_is_unpacked() -> None:
     inner = dsn(block("lea@there.example", "failed", "5.1.1", "550 5.1.1 No such user")).decode()
     outer = f"Content-Type: multipart/mixed; boundary=O\n\n--O\nContent-Type: message/rfc822\n\n{inner}\n--O--\n"
     assert classes(parse(outer.encode()).recipients) == [("lea@there.example", "hard")]
+
+
+@pytest.mark.parametrize("place", ["subject", "text", "both"])
+def test_our_own_subject_is_no_reason(place: str) -> None:
+    ours = "User unknown? 550 5.1.1 No such user"
+    text = "Your message\n\n  To:      lea@there.example\n  Subject: {}\n\ndid not reach:\n\nlea@there.example\n"
+    raw = plain(
+        "postmaster@there.example",
+        f"Undeliverable: {ours if place != 'text' else 'Spring'}",
+        text.format(ours if place != "subject" else "Spring"),
+    )
+    assert classes(parse(raw).recipients) == [("lea@there.example", "undetermined")]
 
 
 def test_an_operators_rules_count() -> None:
