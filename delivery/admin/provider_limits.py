@@ -17,8 +17,8 @@ LIMITS = (
         "description": "All of them hold together with the limits of mailbox groups, warm-up plans and campaigns. "
         "What must wait gives its place to others.",
         "fields": (
-            ("rate_per_hour", "rate_per_day"),
-            ("rate_per_second", "max_connections"),
+            ("rate_per_second", "rate_per_hour"),
+            ("rate_per_day", "max_connections"),
             "batch_size",
             "local_address",
         ),
