@@ -39,7 +39,7 @@ NOTHING_WENT_OUT_SECONDS = 10.0
 RECORD_RETRY_SECONDS = 1.0
 NOTHING = WindowGrant(0, 0.0)
 # a campaign that is held up by a limit lets others have its worker after this time
-SLICE_SECONDS = 5.0
+SLICE_SECONDS = 2.0
 UNFORESEEN = Outcome(Kind.UNKNOWN, reply="the worker failed in an unforeseen way; see its log")
 
 

@@ -184,4 +184,5 @@ def test_two_equal_campaigns_share_the_rate(scheduled: Scheduled, sink: Sink) ->
     schedule_campaign(campaign_id=first.pk)
     wait_for(lambda: checked(first).sent + checked(second).sent >= 3000, 60, "half of the mail has left")
     shares = [checked(one).sent / 3000 for one in (first, second)]
+    print(f"\nshares of two equal campaigns: {shares}")
     assert min(shares) > 0.35, shares
