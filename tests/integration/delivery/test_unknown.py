@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 
 from bench.sink import Rule, Sink
 from campaigns.models import Campaign, Lead
-from delivery import collect, lease, record, runtime, send, unknown
+from delivery import batch_sender, collect, lease, record, runtime, send, unknown
 from delivery.engine.outcome import Kind, Outcome
 from delivery.models import Batch, Email, UnknownDecision
 from delivery.provider_log import Proof
@@ -320,7 +320,7 @@ def test_an_open_in_mid_send_is_counted_once(
     campaign = make_campaign(leads=4)
     ids = leave_unknown(campaign, 2)
     resend_all(campaign, ann)
-    real = send.send_window
+    real = batch_sender.send_window
 
     async def opened_meanwhile(*arguments: object) -> list[Result]:
         results = await real(*arguments)  # type: ignore[arg-type]
@@ -328,7 +328,7 @@ def test_an_open_in_mid_send_is_counted_once(
         assert proved == 2
         return results
 
-    monkeypatch.setattr(send, "send_window", opened_meanwhile)
+    monkeypatch.setattr(batch_sender, "send_window", opened_meanwhile)
     send_ready(campaign)
     found = checked(campaign)
     assert (found.sent, found.unknown) == (4, 0)
