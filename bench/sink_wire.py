@@ -47,7 +47,7 @@ class SinkWire(asyncio.BufferedProtocol):
         self._secure = False
 
     def work(self) -> None:
-        """Go on with what has arrived, after a pause."""
+        """Go on with what has arrived, after a pause. For the two kinds of session to fill in."""
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

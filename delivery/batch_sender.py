@@ -99,7 +99,7 @@ class BatchSender:
         try:
             while await self._step():
                 pass
-        except Exception:
+        except Exception:  # whatever it is: outcomes that are known must not be lost with it
             # a fault of ours: what became of the windows goes to a file, for the next batch of this machine to record
             await self._save_outcomes()
             raise
@@ -205,7 +205,7 @@ class BatchSender:
             logger.warning("batch %s: the database went away in a claim: %s", self._ref.batch_id, error)
             self._trusted = self._may_claim = False
             await self._settle_surely(results)
-        except Exception:
+        except Exception:  # whatever it is: `run` writes the outcomes in hand to a file before it goes on
             self._settled = results
             raise
         else:
@@ -262,7 +262,7 @@ class BatchSender:
                 return
             except DatabaseAway as error:
                 logger.warning("%s outcomes wait for the database: %s", len(results), error)
-            except Exception:
+            except Exception:  # as above
                 self._settled = list(results)
                 raise
             if stop.is_stopping():

@@ -116,7 +116,7 @@ class Feedback:
         if ours is not None and (is_much or self.group != "other"):
             domain = domain_of(self.sender)
             text = (
-                f"Receivers refuse our authentication, so nothing is sent from it for an hour. They say: {ours.reply}"
+                f"Receivers refuse our authentication: no campaign is sent from it for an hour. They say: {ours.reply}"
             )
             return Alarm(f"domain-paused:{domain}", f"Sending from {domain} is paused", text, 0, self.sender)
         subject = f"Mail by {provider.name} to {self.group} is refused for policy or reputation"

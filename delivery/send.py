@@ -39,7 +39,7 @@ def send_batch(batch_id: int) -> int:
         agreed = terms_of(campaign, taken.zone)
         pool_id = domains.pool_for(campaign)
         route = worker.run(routes.open_route(worker, campaign, pool_id, taken.group, agreed.limits))
-    except Exception:
+    except Exception:  # whatever it is: a lease that is kept would hold the batch up for its whole time
         # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
         worker.run(_give_back(worker, taken, NOTHING_WENT_OUT_SECONDS))
         raise

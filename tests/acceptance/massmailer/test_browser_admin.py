@@ -54,6 +54,7 @@ DNS_REPORT = {
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
+    # a person's machine may lack a browser; .ci/run installs one, so nothing is skipped there
     pytest.mark.skipif(
         not CHROMIUM.exists(), reason="no browser: install the package chromium (apt-get install chromium)"
     ),
