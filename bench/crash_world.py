@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,7 +10,6 @@ from pathlib import Path
 from uuid import UUID
 
 from celery import current_app
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -228,8 +226,3 @@ def ledger(campaign_id: int, leads: Sequence[int]) -> list[tuple[object, ...]]:
             [campaign_id, list(leads)],
         )
         return cursor.fetchall()
-
-
-def lease_setting() -> str:
-    """The lease that the settings have, for the report."""
-    return f"{settings.LEASE_SECONDS:g} s (var {os.environ['MASSMAILER_VAR']})"

@@ -34,6 +34,7 @@ class Known:
     ed25519_selector: str
     sealed_keys: str
     paused_until: datetime | None = field(compare=False)
+    pool_id: int | None = field(compare=False)
 
 
 FIELDS = tuple(one.name for one in fields(Known))
@@ -66,6 +67,13 @@ class DomainBook:
         """Let the next refresh read the rows, however young they are."""
         self._read_at = float("-inf")
 
+    def pause_seconds(self, address: str, now: datetime) -> float:
+        """How long nothing may be sent from this From address or domain, by what was last read; 0 where it may."""
+        domain = self.find(address)
+        if domain is None or domain.paused_until is None:
+            return 0.0
+        return max(0.0, (domain.paused_until - now).total_seconds())
+
     def find(self, address: str) -> Known | None:
         """What was last read of the row for this From address or domain. No I/O: a running loop may call it."""
         return next((self._rows[name] for name in candidates(address) if name in self._rows), None)
@@ -94,12 +102,15 @@ def ascii_domain(text: str) -> str:
         raise DomainInvalid(f"{bare!r} is not the name of a domain. Write it like news.example.com.") from error
 
 
-def pool_for(campaign: Campaign) -> int | None:
-    """The pool that this campaign names, else its sending domain's; None where the default one is meant."""
+def pool_for(campaign: Campaign, book: DomainBook | None = None) -> int | None:
+    """The pool that this campaign names, else its sending domain's; None where the default one is meant.
+
+    book: where a worker looks domains up without asking the database.
+    """
     own = CampaignPool.objects.filter(campaign_id=campaign.pk).values_list("pool_id", flat=True).first()
     if own is not None:
         return own
-    domain = find(campaign.from_email)
+    domain = book.find(campaign.from_email) if book else find(campaign.from_email)
     return domain.pool_id if domain else None
 
 
@@ -117,11 +128,6 @@ def pause(address: str, until: datetime, reason: str) -> str:
 def resume(address: str) -> bool:
     """End the pause of the domain of this From address; False where there was none."""
     return bool(_paused(address).update(paused_until=None, pause_reason=""))
-
-
-def is_paused(address: str) -> bool:
-    """Whether nothing may be sent from the domain of this From address now, by the database's clock."""
-    return _paused(address).exists()
 
 
 def _paused(address: str) -> QuerySet[SendingDomain]:

@@ -1,12 +1,17 @@
-"""The events of providers that operators read: adding one, and keeping the newest only."""
+"""The events of providers that operators read: adding one; and forgetting old events and old counts."""
 
 from __future__ import annotations
 
-from django.db import connection
+import datetime as dt
 
-from delivery.models import ProviderEvent
+from django.db import connection
+from django.db.models.functions import Now
+
+from delivery.models import ProviderEvent, ProviderUsage
 
 KEPT_A_PROVIDER = 200
+# counts by the hour: thirty idle days begin a warm-up anew, quotas look at a day, people compare with last year's
+KEPT_USAGE = dt.timedelta(days=400)
 
 # trim_events: what is older than each provider's newest 200. Cost: 0.2 ms for each provider, by the index on
 # (provider, id); a row that goes costs 10 µs.
@@ -26,7 +31,8 @@ def note(provider_id: int, kind: str, text: str, *, mailbox_group: str = "", cod
 
 
 def trim() -> int:
-    """Forget all but the newest events of each provider; how many went. Twice is harmless."""
+    """Forget all but the newest events of each provider, and counts of long ago; how many went. Twice is harmless."""
+    old, _ = ProviderUsage.objects.filter(hour__lt=Now() - KEPT_USAGE).delete()
     with connection.cursor() as cursor:
         cursor.execute(TRIM, {"kept": KEPT_A_PROVIDER})
-        return cursor.rowcount
+        return int(cursor.rowcount) + old

@@ -11,8 +11,8 @@ from django.db import transaction
 from campaigns.addresses import MAILBOX_GROUPS
 from delivery.engine.smtp import Endpoint, ProbeReport, probe
 from delivery.esp.account import account_of
-from delivery.esp.check import EspReport, check
 from delivery.esp.kinds import KINDS, problems
+from delivery.esp.report import EspReport
 from delivery.models import GroupLimit, Pool, PoolMember, Provider
 
 
@@ -154,5 +154,7 @@ def check_connection(provider_id: int) -> ProbeReport | EspReport:
     """
     provider = Provider.objects.get(pk=provider_id)
     if provider.kind != Provider.Kind.SMTP:
+        from delivery.esp.check import check  # boto3 and its kin cost every process 0.2 s that starts
+
         return check(account_of(provider))
     return asyncio.run(probe(endpoint_of(provider)))

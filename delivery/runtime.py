@@ -29,7 +29,6 @@ from delivery.engine.classify import BUILT_IN
 from delivery.engine.outcome import Outcome
 from delivery.engine.smtp import SmtpPool
 from delivery.esp.account import account_of
-from delivery.esp.channel import EspChannel
 from delivery.letters import Channel
 from delivery.models import Provider
 from delivery.providers import endpoint_of
@@ -177,6 +176,8 @@ def open_channel(provider: Provider) -> Channel:
     """A new channel to a provider. Where its settings cannot be used the channel attempts nothing and says why."""
     try:
         if provider.kind != Provider.Kind.SMTP:
+            from delivery.esp.channel import EspChannel  # boto3 and its kin: a house of relays never loads them
+
             return EspChannel(account_of(provider))
         return SmtpChannel(SmtpPool(endpoint_of(provider), max_connections=provider.max_connections))
     except (SecretUnreadable, ValueError) as error:

@@ -37,7 +37,7 @@ def send_batch(batch_id: int) -> int:
             worker.run(_give_back(worker, taken, pause))
             return 0
         agreed = terms_of(campaign, taken.zone)
-        pool_id = domains.pool_for(campaign)
+        pool_id = domains.pool_for(campaign, worker.domains)
         route = worker.run(routes.open_route(worker, campaign, pool_id, taken.group, agreed.limits))
     except Exception:  # whatever it is: a lease that is kept would hold the batch up for its whole time
         # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
@@ -53,11 +53,9 @@ def send_batch(batch_id: int) -> int:
 
 def _pause_seconds(worker: runtime.Runtime, campaign: Campaign) -> float:
     """How long nothing may be sent from the campaign's domain; 0 where it may. A cancelled campaign only drains."""
-    domain = worker.domains.find(campaign.from_email)
-    if domain is None or domain.paused_until is None or campaign.state == Campaign.State.CANCELLED:
+    if campaign.state == Campaign.State.CANCELLED:
         return 0.0
-    left = (domain.paused_until - datetime.now(UTC)).total_seconds()
-    return max(0.0, min(left, LONGEST_PAUSE_SECONDS))
+    return min(worker.domains.pause_seconds(campaign.from_email, datetime.now(UTC)), LONGEST_PAUSE_SECONDS)
 
 
 async def _take(worker: runtime.Runtime, batch_id: int, rng: random.Random) -> lease.Lease | None:

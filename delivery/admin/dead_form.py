@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 from django import forms
 from django.http import QueryDict
 
-from campaigns.addresses import MAILBOX_DOMAINS
+from campaigns.addresses import MAILBOX_GROUPS
 from campaigns.models import Campaign
-from delivery.dead.filter import CLASSES, DETAILS, DeadFilter
+from delivery.dead.filter import CLASSES, DeadFilter, details
 from delivery.dead.rows import Source
 from delivery.models import Provider
+from delivery.reply_rules import current
 
 CAMPAIGNS = 200
 
@@ -63,10 +64,10 @@ class DeadForm(forms.Form):
         fields["reason"].choices = [
             ("", "All"),
             *CLASSES.items(),
-            ("In detail", list(DETAILS.items())),
+            ("In detail", list(details(current()).items())),
         ]
         fields["provider_id"].choices = [("", "All"), *Provider.objects.values_list("pk", "name")]
-        fields["group"].choices = [("", "All"), *((name, name) for name in (*MAILBOX_DOMAINS, "other"))]
+        fields["group"].choices = [("", "All"), *((name, name) for name in MAILBOX_GROUPS)]
         fields["campaign_id"].choices = [("", "All"), *campaign_choices(data.get("campaign_id", ""))]
         if source == Source.MESSAGES:
             del self.fields["campaign_id"]

@@ -22,7 +22,7 @@ from delivery import crypto, provider_test, providers
 from delivery.admin.provider_health import describe_report
 from delivery.admin.provider_state import CHANGE
 from delivery.engine.smtp import ProbeReport
-from delivery.esp.check import EspReport
+from delivery.esp.report import EspReport
 from delivery.models import Provider
 from delivery.transactional import parse_mailbox
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from delivery.engine.classify import classify, reason_for
+from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind
-from delivery.engine.rules import RULES
+from delivery.reply_words import Recorded, explain
 
 # no reply was read: nobody could be reached, or the connection broke
 UNREACHED = "unreached"
@@ -27,8 +27,12 @@ CLASSES: dict[str, str] = {
     Kind.SENDER: "Our sender refused",
     Kind.UNDETERMINED: "Refused without a reason",
 }
-# most dead letters were refused for now, so that class alone says little
-DETAILS: dict[str, str] = {rule.name: rule.reason for rule in RULES if rule.kind is Kind.TRANSIENT}
+
+
+def details(classifier: Classifier) -> dict[str, str]:
+    """Rules by name, with their reasons: most dead letters were refused for now, so that class alone says little."""
+    rules = (*classifier.own, *classifier.rules)
+    return {rule.name: rule.reason for rule in rules if rule.kind is Kind.TRANSIENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +84,20 @@ def _midnight(day: dt.date) -> dt.datetime:
     return timezone.make_aware(dt.datetime.combine(day, dt.time()))
 
 
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a letter is dead. kind: a key of CLASSES. rule: its name, "" where none matched. words: for the person."""
+
+    kind: str
+    rule: str
+    words: str
+
+
 @lru_cache(maxsize=8192)
-def reason_of(code: int | None, enhanced: str | None, reply: str | None) -> tuple[str, str]:
-    """The class of a last reply and the rule that said so: a key of CLASSES, and a rule's name or ""."""
-    if code is None or not 400 <= code <= 599:
-        return UNREACHED, ""
-    kind, rule = classify(code, enhanced, reply or "")
-    return kind.value, rule
-
-
-def words_of(kind: str, rule: str) -> str:
-    """Why a letter is dead, for the person who reads the list."""
-    return reason_for(rule) or CLASSES.get(kind, kind)
+def why(recorded: Recorded, classifier: Classifier) -> Why:
+    """What these rules say of a last reply; thousands of letters of one campaign have the same."""
+    verdict = explain(recorded, classifier)
+    if verdict is not None:
+        return Why(verdict.kind.value, verdict.rule, verdict.reason)
+    kind = UNREACHED if recorded.is_smtp or recorded.code is None else Kind.UNDETERMINED.value
+    return Why(kind, "", CLASSES[kind])

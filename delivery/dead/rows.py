@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
 from campaigns.addresses import mailbox_group
 from delivery.dead import sql
-from delivery.dead.filter import DeadFilter, reason_of, words_of
-from delivery.models import DeadDecision
+from delivery.dead.filter import DeadFilter, Why, why
+from delivery.models import DeadDecision, Provider
+from delivery.reply_rules import current
+from delivery.reply_words import Recorded
 
 Source = DeadDecision.Source
 STRETCH = 1_000
@@ -33,7 +35,10 @@ START = Key(TOP, TOP)
 
 
 class Letter(NamedTuple):
-    """One dead letter, in the order of the statements' columns. address: "" where the lead was erased."""
+    """One dead letter, in the order of the statements' columns. address: "" where the lead was erased.
+
+    why: by today's rules, operators' own among them.
+    """
 
     campaign_id: int
     id: int
@@ -47,6 +52,7 @@ class Letter(NamedTuple):
     mailbox_group: str
     campaign: str
     campaign_state: str
+    why: Why
 
     @property
     def key(self) -> Key:
@@ -54,7 +60,7 @@ class Letter(NamedTuple):
 
     @property
     def reason(self) -> str:
-        return words_of(*reason_of(self.code, self.enhanced, self.reply))
+        return self.why.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def stretch(source: str, where: DeadFilter, before: Key = START, limit: int = ST
     with connection.cursor() as cursor:
         cursor.execute(sql.EMAILS if source == Source.EMAILS else sql.MESSAGES, parameters)
         rows = cursor.fetchall()
-    letters = [Letter(*row[:-1]) for row in rows if row[-1]]
+    letters = _letters([row[:-1] for row in rows if row[-1]])
     return Stretch(
         [letter for letter in letters if _passes(letter, source, where)],
         len(rows),
@@ -89,11 +95,22 @@ def stretch(source: str, where: DeadFilter, before: Key = START, limit: int = ST
     )
 
 
+def _letters(rows: Sequence[tuple[Any, ...]]) -> list[Letter]:
+    classifier = current()
+    esps = set(Provider.objects.exclude(kind=Provider.Kind.SMTP).values_list("pk", flat=True))
+    found = []
+    for row in rows:
+        provider_id, code, enhanced, reply, _, group = row[4:10]
+        recorded = Recorded(code, enhanced, reply, group, provider_id, provider_id not in esps)
+        found.append(Letter._make((*row, why(recorded, classifier))))
+    return found
+
+
 def _passes(letter: Letter, source: str, where: DeadFilter) -> bool:
     """What is not asked in SQL: the reason, and the mailbox group of a message."""
     if source == Source.MESSAGES and where.group and mailbox_group(letter.address) != where.group:
         return False
-    return not where.reason or where.reason in reason_of(letter.code, letter.enhanced, letter.reply)
+    return not where.reason or where.reason in (letter.why.kind, letter.why.rule)
 
 
 def every(source: str, where: DeadFilter) -> Iterator[Letter]:

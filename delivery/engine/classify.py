@@ -124,15 +124,3 @@ def _stands(candidates: Candidates, number: int, words: Words) -> bool:
 
 
 BUILT_IN = Classifier()
-
-
-def classify(code: int, enhanced: str | None, text: str) -> tuple[Kind, str]:
-    """Return the kind of a refusal and the name of the rule, by the built-in table; see `Classifier.classify`."""
-    verdict = BUILT_IN.classify(code, enhanced, text)
-    return verdict.kind, verdict.rule
-
-
-def reason_for(rule_name: str) -> str:
-    """Return the sentence for people that belongs to a built-in rule's name, "" for an unknown name."""
-    verdict = BUILT_IN.verdict_of(rule_name)
-    return verdict.reason if verdict else ""

@@ -44,9 +44,6 @@ class Rule:
     pause_seconds: int = 0
     alert: bool = False
 
-    def has_condition(self) -> bool:
-        return bool(self.codes or self.enhanced or self.phrases)
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

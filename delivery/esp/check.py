@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from urllib.parse import urljoin
 
 import boto3
@@ -14,23 +13,10 @@ from delivery.esp import outcomes
 from delivery.esp.account import EspAccount
 from delivery.esp.answers import of_ses
 from delivery.esp.backends import ses_client, ses_session
+from delivery.esp.report import EspReport
 from delivery.esp.wire import OnceSession
 
 MAILGUN_HINT = " A domain's sending key may not be asked this: send yourself one message instead."
-
-
-@dataclass(frozen=True, slots=True)
-class EspReport:
-    """error: "" when the key works, else a sentence with the cure. latency_seconds: of the call. details: in words."""
-
-    error: str = ""
-    latency_seconds: float = 0.0
-    details: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """True when mail could be handed over."""
-        return not self.error
 
 
 def check(account: EspAccount) -> EspReport:

@@ -40,10 +40,6 @@ class Delivery:
     response_excerpt: str = ""
     is_refused: bool = False
 
-    @property
-    def is_ok(self) -> bool:
-        return not self.error
-
 
 def post(
     url: str,

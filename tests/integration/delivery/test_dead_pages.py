@@ -22,7 +22,7 @@ from delivery import collect, launch, message_sender
 from delivery.dead import decisions, rows
 from delivery.dead.filter import DeadFilter
 from delivery.dead.rows import Key
-from delivery.models import DeadDecision, Email, Message
+from delivery.models import DeadDecision, Email, Message, ReplyRule
 from delivery.providers import add_provider
 from delivery.transactional import queue_message
 from tests.integration.delivery.ledger_house import sent_campaign
@@ -142,6 +142,15 @@ class TestTheList:
         assert "The server asks us to come again." in page
         assert "Not reached" in page
         assert "reader0@example.com" in page
+
+    def test_an_operators_own_rule_judges_them_too(self) -> None:
+        ReplyRule.objects.create(
+            name="crowd", outcome="transient", reason="Their desk is crowded.", phrases="too many recipients"
+        )
+        client = boss()
+        response = get(client, reason="crowd")
+        assert addresses(response) == ["reader1@example.com"]
+        assert "Their desk is crowded." in response.content.decode()
 
     def test_who_may_not_see_leads_sees_numbers(self) -> None:
         page = get(somebody("Operators")).content.decode()

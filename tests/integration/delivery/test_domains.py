@@ -65,22 +65,29 @@ def test_the_campaigns_own_pool_comes_before_its_domains() -> None:
     assert domains.pool_for(campaign) == own.pk
 
 
+def is_paused(address: str) -> bool:
+    """As a worker that has just read the domains sees it."""
+    book = domains.DomainBook()
+    book.refresh()
+    return book.pause_seconds(address, datetime.now(UTC)) > 0
+
+
 def test_a_pause_holds_for_the_domain_and_what_it_covers_until_it_ends() -> None:
     a_domain()
-    assert not domains.is_paused("a@acme.example")
+    assert not is_paused("a@acme.example")
     assert domains.pause("a@news.acme.example", TOMORROW, "Gmail refuses our DKIM") == "acme.example"
-    assert domains.is_paused("a@acme.example")
+    assert is_paused("a@acme.example")
     domains.pause("a@acme.example", TOMORROW - timedelta(hours=3), "a shorter one")
     row = SendingDomain.objects.get()
     assert (row.paused_until, row.pause_reason) == (TOMORROW, "Gmail refuses our DKIM")
     assert domains.resume("a@acme.example")
     assert not domains.resume("a@acme.example")
-    assert not domains.is_paused("a@acme.example")
+    assert not is_paused("a@acme.example")
 
 
 def test_a_pause_that_is_over_holds_nothing() -> None:
     a_domain(paused_until=datetime.now(UTC) - timedelta(seconds=1))
-    assert not domains.is_paused("a@acme.example")
+    assert not is_paused("a@acme.example")
 
 
 def test_a_domain_nobody_entered_can_be_paused_and_is_seen_then() -> None:

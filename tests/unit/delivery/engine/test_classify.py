@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.engine.classify import BUILT_IN, Classifier, classify, reason_for
+from delivery.engine.classify import BUILT_IN, Classifier
 from delivery.engine.outcome import Kind
 from delivery.engine.phrases import BadPhrase
 from delivery.engine.reply_text import read_reply
@@ -23,7 +23,8 @@ VIP = Rule("vip", Kind.HARD, "Ours.", codes="5*", phrases=("very important",))
 def test_a_reply_meets_its_rule(rule: str, kind: str, reply: str) -> None:
     read = read_reply(reply)
     assert read is not None
-    assert classify(read.code, read.enhanced, read.words) == (Kind(kind), rule)
+    verdict = BUILT_IN.classify(read.code, read.enhanced, read.words)
+    assert (verdict.kind, verdict.rule) == (Kind(kind), rule)
 
 
 @pytest.mark.parametrize(("rule", "kind", "text"), ESP_LINES)
@@ -57,9 +58,9 @@ def test_every_rule_has_a_reply() -> None:
 
 
 def test_every_rule_has_its_own_name_and_a_reason_for_people() -> None:
-    names = [rule.name for rule in (*RULES, *ESP_RULES)]
-    assert len(set(names)) == len(names)
-    assert all(reason_for(name).endswith(".") for name in names)
+    rules = (*RULES, *ESP_RULES)
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert all(rule.reason.endswith(".") for rule in rules)
 
 
 def test_what_our_operators_must_see_raises_an_alert() -> None:
@@ -122,7 +123,7 @@ def test_a_receiver_that_says_stop_is_left_alone(reply: str, seconds: int) -> No
 def test_no_address_is_suppressed_on_one_digit_or_for_our_own_fault(
     code: int, enhanced: str | None, words: str
 ) -> None:
-    assert classify(code, enhanced, words)[0] is not Kind.HARD
+    assert BUILT_IN.classify(code, enhanced, words).kind is not Kind.HARD
 
 
 def test_an_answer_to_mail_is_never_about_the_recipient() -> None:
@@ -136,7 +137,8 @@ def test_an_answer_to_mail_is_never_about_the_recipient() -> None:
     st.text(max_size=1500),
 )
 def test_every_refusal_gets_a_class_and_no_4xx_suppresses(code: int, enhanced: str | None, text: str) -> None:
-    kind, rule = classify(code, enhanced, text)
+    verdict = BUILT_IN.classify(code, enhanced, text)
+    kind, rule = verdict.kind, verdict.rule
     assert rule
     assert kind not in (Kind.ACCEPTED, Kind.UNKNOWN)
     assert not (kind is Kind.HARD and code < 500)
@@ -145,7 +147,7 @@ def test_every_refusal_gets_a_class_and_no_4xx_suppresses(code: int, enhanced: s
 @pytest.mark.parametrize("code", [199, 250, 354, 600])
 def test_what_is_not_a_refusal_is_refused(code: int) -> None:
     with pytest.raises(ValueError, match="not a refusal"):
-        classify(code, None, "OK")
+        BUILT_IN.classify(code, None, "OK")
 
 
 # --- an operator's rules
