@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,7 +12,7 @@ from django.db import connection
 
 from campaigns import failpoints
 from delivery import metrics
-from tracking import ledger, partitions, sql, who
+from tracking import ledger, partitions, rollups, sql, who
 from tracking.occurrence import Occurrence
 
 log = logging.getLogger(__name__)
@@ -49,7 +47,7 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
         else:
             ready.append((occurrence, row))
     fresh = _insert(_judged(ready))
-    _add_rollups([occurrence for occurrence, _ in fresh])
+    rollups.add(fresh)
     ledger.mark(fresh)
     _park(early)
     set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])
@@ -122,55 +120,6 @@ def _row(o: Occurrence, email: ledger.Known | None) -> tuple[object, ...]:
         o.at, o.id, o.campaign_id, o.message_id, o.lead_id, provider_id, o.link_number, o.kind, o.who,
         o.who_reason, o.user_agent, o.network, data,
     )  # fmt: skip
-
-
-def _add_rollups(fresh: Sequence[Occurrence]) -> None:
-    minutes: Counter[tuple[int, dt.datetime, str, str]] = Counter()
-    for o in fresh:
-        if o.campaign_id is not None:
-            minutes[o.campaign_id, o.at.replace(second=0, microsecond=0), o.kind, o.who] += 1
-    if not minutes:
-        return
-    keys = sorted(minutes)
-    campaign, minute, kind, by = (list(column) for column in zip(*keys, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.ADD_MINUTES,
-            {"campaign": campaign, "minute": minute, "kind": kind, "who": by, "count": [minutes[key] for key in keys]},
-        )
-    _add_link_rollups([o for o in fresh if o.kind == "click"])
-
-
-def _add_link_rollups(clicks: Sequence[Occurrence]) -> None:
-    links: Counter[tuple[int, int, str]] = Counter()
-    people: set[tuple[int, int, int]] = set()
-    for o in clicks:
-        if o.campaign_id is None or o.lead_id is None or o.link_number is None:
-            continue
-        links[o.campaign_id, o.link_number, o.who] += 1
-        if o.who == "human":
-            people.add((o.campaign_id, o.link_number, o.lead_id))
-    if not links:
-        return
-    first = _first_clicks(sorted(people))
-    keys = sorted(links)
-    campaign, number, by = (list(column) for column in zip(*keys, strict=True))
-    leads = [first[key[0], key[1]] if key[2] == "human" else 0 for key in keys]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.ADD_LINKS,
-            {"campaign": campaign, "number": number, "who": by, "count": [links[key] for key in keys], "leads": leads},
-        )
-
-
-def _first_clicks(people: list[tuple[int, int, int]]) -> Counter[tuple[int, int]]:
-    """How many people clicked each (campaign, link) for the first time."""
-    if not people:
-        return Counter()
-    campaign, number, lead = (list(column) for column in zip(*people, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(sql.ADD_LINK_CLICKS, {"campaign": campaign, "number": number, "lead": lead})
-        return Counter((campaign_id, link_number) for campaign_id, link_number in cursor.fetchall())
 
 
 def _park(early: Sequence[Occurrence]) -> None:
