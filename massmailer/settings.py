@@ -60,6 +60,21 @@ def origin(name: str, default: str) -> str:
     return value
 
 
+def rates(name: str, defaults: dict[str, str]) -> dict[str, tuple[int, int]]:
+    """Limits such as "20/h" as (requests, seconds); the environment changes single ones: "click=6000/m,form=50/h".
+
+    Units: s, m, h, d. Raises ImproperlyConfigured that names the variable and the limit.
+    """
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    found = {}
+    for key, text in {**defaults, **env.dict(name, default={})}.items():
+        amount, _, unit = text.partition("/")
+        if key not in defaults or unit not in seconds or not amount.isdecimal() or int(amount) < 1:
+            raise ImproperlyConfigured(f"{name}: {key}={text} is not a limit. Write one of {list(defaults)}, as 20/h.")
+        found[key] = (int(amount), seconds[unit])
+    return found
+
+
 # --- identity and secrets -------------------------------------------------------------------------------------------
 SECRET_KEY = required_secret("SECRET_KEY", secrets.random_text)
 # newest first: the first encrypts, all decrypt
@@ -130,6 +145,14 @@ WEBHOOK_PRIVATE_HOSTS = env.list("MASSMAILER_WEBHOOK_PRIVATE_HOSTS", default=[])
 # domains of leads are looked up in DNS, to know who runs their mailboxes
 MX_LOOKUPS = env.bool("MASSMAILER_MX_LOOKUPS", default=True)
 IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**3))
+
+# --- public doors ---------------------------------------------------------------------------------------------------
+# what one network (a /24 or /48) may ask for. Pixels and links come in crowds from the proxies of Gmail and Outlook and
+# from a company's scanner; "repeated" counts by e-mail instead: one-click requests of a mail provider share a network
+PUBLIC_LIMITS = rates(
+    "MASSMAILER_PUBLIC_LIMITS",
+    {"open": "60000/m", "click": "12000/m", "view": "1200/m", "unsubscribe": "1200/m", "repeated": "60/m"},
+)
 
 # --- sandbox mailbox ------------------------------------------------------------------------------------------------
 SANDBOX_ENABLED = env.bool("MASSMAILER_SANDBOX", default=EMBEDDED)

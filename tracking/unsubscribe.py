@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from campaigns.public_limits import refusal
+from campaigns.visitors import stranger
 from delivery.engine.token import Door
 from tracking import optout, visitor
 from tracking.doors import Subject, subject_of
@@ -32,6 +34,14 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     A POST without a form of ours, one-click or empty, unsubscribes from what the campaign was sent to.
     """
     subject = subject_of(Door.UNSUBSCRIBE, token)
+    # whoever may unsubscribe is never refused for what others ask from the same network: one-click requests of all
+    # customers of a mail provider come from its own machines
+    if subject is not None and request.method == "POST":
+        too_many = refusal("repeated", ":".join(map(str, subject)))
+    else:
+        too_many = refusal("unsubscribe", stranger(request))
+    if too_many:
+        return too_many
     if subject is None:
         return not_found()
     if request.method != "POST":

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
 from campaigns.content.liquid import RenderFailed
+from campaigns.public_limits import limited
 from delivery import content
 from delivery.engine.token import Door
 from tracking import stream, visitor, who
@@ -29,6 +30,7 @@ EMAIL_POLICY = (
 
 
 @require_safe
+@limited("open")
 def pixel(request: HttpRequest, token: str) -> HttpResponse:
     """One transparent pixel, and one open on the stream."""
     subject = subject_of(Door.OPEN, token)
@@ -39,6 +41,7 @@ def pixel(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_safe
+@limited("click")
 def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
     """On to the target that was frozen with the campaign, and to nowhere else; one click on the stream."""
     subject = subject_of(Door.CLICK, token)
@@ -56,6 +59,7 @@ def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
 
 
 @require_safe
+@limited("view")
 def view_in_browser(_request: HttpRequest, token: str) -> HttpResponse:
     """The e-mail's HTML, sandboxed. Its pixel tells that it was opened."""
     subject = subject_of(Door.VIEW, token)

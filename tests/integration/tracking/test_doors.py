@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 import redis
 from django.test import Client
+from django.test.utils import override_settings
+from pytest_django import DjangoAssertNumQueries
 
+from campaigns.public_limits import limiter
 from delivery import tokens as delivery_tokens
 from delivery.engine.token import TokenKeys, TokenSigner
 from delivery.tokens import signer
@@ -171,6 +174,31 @@ def test_a_hung_redis_costs_one_short_wait_and_then_none(
     for _ in range(20):  # each waiting would take ten seconds
         assert client.get(f"/o/{sent.tokens().open}.gif").status_code == 200
     assert stream._away.until > 0
+
+
+def test_neither_a_pixel_nor_a_known_link_asks_the_database(
+    client: Client, sent: Sent, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    tokens = sent.tokens()
+    with django_assert_num_queries(1):  # the campaign's links, once a process
+        assert client.get(f"/c/{tokens.click}/1").status_code == 302
+    with django_assert_num_queries(0):
+        assert client.get(f"/o/{tokens.open}.gif").status_code == 200
+        assert client.get(f"/c/{tokens.click}/1").status_code == 302
+        assert client.get(f"/c/{tokens.click}/9").status_code == 404
+
+
+def test_a_door_asks_a_network_that_comes_too_often_to_wait(client: Client, sent: Sent) -> None:
+    limiter.forget()
+    tokens = sent.tokens()
+    limits = dict.fromkeys(("open", "click", "view"), (2, 3600))
+    with override_settings(PUBLIC_LIMITS=limits):
+        for address in (f"/o/{tokens.open}.gif", f"/c/{tokens.click}/1", f"/v/{tokens.view}"):
+            found = [client.get(address, REMOTE_ADDR="198.51.100.7") for _ in range(3)]
+            assert [answer.status_code == 429 for answer in found] == [False, False, True]
+            assert int(found[2].headers["Retry-After"]) > 0
+            assert client.get(address, REMOTE_ADDR="203.0.113.7").status_code != 429
+    limiter.forget()
 
 
 @pytest.mark.django_db(transaction=True)

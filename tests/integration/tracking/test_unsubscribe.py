@@ -8,9 +8,11 @@ import pytest
 import redis
 from django.db import close_old_connections, connection
 from django.test import Client
+from django.test.utils import override_settings
 
 from campaigns import addresses
 from campaigns.models import Lead, ListMembership, Suppression
+from campaigns.public_limits import limiter
 from delivery.models import Email
 from delivery.tokens import signer
 from delivery.transactional import queue_message
@@ -61,6 +63,24 @@ def test_one_click_unsubscribes_without_cookie_token_or_redirect(
     assert sent.refreshed().unsubscribed == 1
     event = Event.objects.get()
     assert (event.kind, event.lead_id, event.provider_id) == ("unsubscribe", sent.leads[0].pk, 7)
+
+
+def test_one_click_is_not_refused_for_what_others_ask_from_the_same_network(
+    client: Client, make_sent: MakeSent
+) -> None:
+    sent = make_sent(3)
+    crowd = {"REMOTE_ADDR": "198.51.100.7"}
+    limiter.forget()
+    with override_settings(PUBLIC_LIMITS={"unsubscribe": (2, 3600), "repeated": (2, 3600)}):
+        guesses = [client.post("/u/nonsense", ONE_CLICK, content_type=URLENCODED, **crowd) for _ in range(3)]
+        assert [answer.status_code for answer in guesses] == [404, 404, 429]
+        assert client.get(address(sent), **crowd).status_code == 429
+        for n in range(3):
+            assert client.post(address(sent, n), ONE_CLICK, content_type=URLENCODED, **crowd).status_code == 200
+            assert status_of(sent, n) == Lead.Status.UNSUBSCRIBED
+        again = [client.post(address(sent), ONE_CLICK, content_type=URLENCODED).status_code for _ in range(2)]
+        assert again == [200, 429]
+    limiter.forget()
 
 
 def test_asking_again_changes_nothing_and_answers_the_same(client: Client, sent: Sent) -> None:
