@@ -279,13 +279,13 @@ class BatchSender:
         if campaign_state == "cancelled":
             await self._route.give_back(grant, len(positions))
             return WindowDone(len(positions), [Result(lead_id, skip("cancelled")) for lead_id in positions])
-        began = time.monotonic()
         try:
             results = await self._send_positions(positions, grant, claimed_at)
         except Exception:  # a fault of ours: what was sent before it cannot be told, so a person decides
             logger.exception("batch %s: a window failed", self._ref.batch_id)
             results = [Result(lead_id, UNFORESEEN) for lead_id in positions]
-        self._observe(results, time.monotonic() - began)
+        accepted = sum(result.outcome.kind is Kind.ACCEPTED for result in results)
+        metrics.observe(metrics.LATENCY, boottime() - claimed_at, accepted, stream="marketing")
         failpoints.hit("after_send")
         return WindowDone(len(positions), results)
 
@@ -328,10 +328,6 @@ class BatchSender:
         if self._ref.kind == "first":
             return {None: positions}
         return (await sort_positions(connection, self._ref, positions)).by_last_provider
-
-    def _observe(self, results: Sequence[Result], seconds: float) -> None:
-        accepted = [result.provider_id for result in results if result.outcome.kind is Kind.ACCEPTED]
-        metrics.count_sent("marketing", seconds, accepted)
 
     # --- the end
 

@@ -40,6 +40,7 @@ CLAIM_LIMIT = 50
 # a password reset must not wait a minute for a provider that comes back in seconds
 NOT_ATTEMPTED_WAIT = timedelta(seconds=5)
 RECORD_RETRY_SECONDS = 0.5
+STREAM = "transactional"
 NO_PROVIDER = routes.not_attempted("no active provider in the pool")
 NO_GRANT = routes.WindowGrant(0, 0.0)
 UNFORESEEN = Outcome(Kind.UNKNOWN, reply="the worker failed in an unforeseen way; see its log")
@@ -64,6 +65,7 @@ class Claimed:
     attempt: int
     last_provider_id: int | None
     at_least_once: bool
+    due_at: datetime
     outcome: Outcome = NO_PROVIDER
     provider_id: int | None = None
 
@@ -93,8 +95,7 @@ async def _claim(worker: runtime.Runtime, token: UUID) -> list[Claimed]:
 
 
 async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
-    started = boottime()
-    until = started + settings.CLAIM_TO_SEND_SECONDS
+    until = boottime() + settings.CLAIM_TO_SEND_SECONDS
     by_way: dict[tuple[int | None, str, str], list[Claimed]] = defaultdict(list)
     for row in rows:
         by_way[row.pool_id, mailbox_group(row.to_address), row.sender].append(row)
@@ -107,8 +108,6 @@ async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[
         await asyncio.gather(*map(_send_surely, opened, by_way.values(), repeat(until)))
     failpoints.hit("after_message_send")
     await _record(worker, token, rows)
-    accepted = [row.provider_id for row in rows if row.outcome.kind is Kind.ACCEPTED]
-    metrics.count_sent("transactional", boottime() - started, accepted)
     if worker.usage.is_due:
         await worker.usage.flush(await worker.work_connection())
 
@@ -207,7 +206,7 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
     async with connection.transaction():
         clock = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
         now: datetime = clock[0] if clock else datetime.now(UTC)
-        policy = await retry_policies.load_async(connection, "transactional")
+        policy = await retry_policies.load_async(connection, STREAM)
         decisions = [_decide(row, now, rng, policy) for row in rows]
         parameters: dict[str, Any] = {
             "token": token,
@@ -226,6 +225,16 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
         hard = [row.to_address for row in rows if row.outcome.kind is Kind.HARD]
         if hard:
             await connection.execute(sql.SUPPRESS, {"addresses": hard, "source": "transactional mail"})
+    _count(rows, decisions, now)
+
+
+def _count(rows: Sequence[Claimed], decisions: Sequence[Decision], now: datetime) -> None:
+    """What became of the rows, and how long the accepted ones took from the moment they were due."""
+    providers, statuses = (row.provider_id for row in rows), (decision.status for decision in decisions)
+    metrics.count_outcomes(STREAM, zip(providers, statuses, strict=True))
+    for row in rows:
+        if row.outcome.kind is Kind.ACCEPTED:
+            metrics.observe(metrics.LATENCY, max(0.0, (now - row.due_at).total_seconds()), stream=STREAM)
 
 
 def _decide(row: Claimed, now: datetime, rng: random.Random, policy: Policy) -> Decision:

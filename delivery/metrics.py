@@ -11,9 +11,10 @@ import logging
 import os
 import threading
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import redis
 from celery.signals import worker_process_shutdown, worker_shutdown
@@ -25,32 +26,55 @@ KEY = "massmailer:metrics"
 PUSH_INTERVAL_SECONDS = 1.0
 REDIS_TIMEOUT_SECONDS = 1.0
 # upper bounds; what is above the last one is counted under "inf"
-LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+HISTOGRAMS: Mapping[str, tuple[float, ...]] = {
+    "delivery_latency_seconds": (
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0
+    ),
+    "throttle_wait_seconds": (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0),
+}  # fmt: skip
 INFINITY = "inf"
 SENT = "emails_sent_total"
 LATENCY = "delivery_latency_seconds"
-LATENCY_SUM = "delivery_latency_microseconds"
+THROTTLE_WAIT = "throttle_wait_seconds"
+# sums are kept in whole microseconds: Redis adds integers exactly
+SUM = "_microseconds"
+Labels = tuple[tuple[str, str], ...]
 
 
 def add(name: str, n: int = 1, **labels: str) -> None:
     """Count `n` more of `name`, such as add("throttled_total", 50, group="gmail")."""
-    _recorder.add({_field(name, labels): n})
+    _recorder.add({_field(name, tuple(sorted(labels.items()))): n})
 
 
-def observe_latency(seconds: float, n: int = 1) -> None:
-    """Record that `n` accepted e-mails took `seconds` each, or together as one window."""
-    place = bisect_left(LATENCY_BUCKETS_SECONDS, seconds)
-    bound = str(LATENCY_BUCKETS_SECONDS[place]) if place < len(LATENCY_BUCKETS_SECONDS) else INFINITY
-    _recorder.add({_field(LATENCY, {"le": bound}): n, _field(LATENCY_SUM, {}): round(seconds * n * 1_000_000)})
-
-
-def count_sent(stream: str, seconds: float, provider_ids: Collection[int | None]) -> None:
-    """Record accepted e-mails that took `seconds` together. provider_ids: who took each of them, one for an e-mail."""
-    if not provider_ids:
+def observe(name: str, seconds: float, n: int = 1, **labels: str) -> None:
+    """Add `n` observations of `seconds` each to a histogram of HISTOGRAMS."""
+    if not n:
         return
-    observe_latency(seconds, len(provider_ids))
-    for provider_id, n in Counter(provider_ids).items():
-        add(SENT, n, stream=stream, provider=str(provider_id or ""))
+    pairs = tuple(sorted(labels.items()))
+    bounds = HISTOGRAMS[name]
+    place = bisect_left(bounds, seconds)
+    bound = str(bounds[place]) if place < len(bounds) else INFINITY
+    sums = {_field(name, (*pairs, ("le", bound))): n, _field(name + SUM, pairs): round(seconds * n * 1_000_000)}
+    _recorder.add(sums)
+
+
+def count_outcomes(stream: str, outcomes: Iterable[tuple[int | None, str]]) -> None:
+    """Record what became of e-mails: pairs of provider and status of the ledger. 0.2 µs an e-mail in windows of 50.
+
+    Call once the rows are committed. An e-mail that is tried again counts once for each outcome, "sent" at most once.
+    """
+    counted: dict[str, int] = {}
+    for (provider_id, status), n in Counter(outcomes).items():
+        name = _outcome_field(stream, provider_id, status)
+        counted[name] = counted.get(name, 0) + n
+    if counted:
+        _recorder.add(counted)
+
+
+@lru_cache(maxsize=1024)
+def _outcome_field(stream: str, provider_id: int | None, status: str) -> str:
+    outcome = "bounced" if status.startswith("bounced_") else status
+    return _field(SENT, (("outcome", outcome), ("provider", str(provider_id or "")), ("stream", stream)))
 
 
 def flush() -> None:
@@ -58,17 +82,18 @@ def flush() -> None:
     _recorder.push()
 
 
-@dataclass(frozen=True)
-class Latency:
-    """count_by_bound: how many e-mails fell into each bucket alone (not cumulated), by upper bound or "inf"."""
+@dataclass
+class Histogram:
+    """count_by_bound: how many fell into each bucket alone (not cumulated), by upper bound or "inf"."""
 
-    count_by_bound: dict[str, int]
-    sum_seconds: float
+    bounds: tuple[float, ...]
+    count_by_bound: dict[str, int] = field(default_factory=dict)
+    sum_seconds: float = 0.0
 
     def cumulated(self) -> list[tuple[str, float]]:
-        """Pairs of upper bound ("+Inf" for the last) and count of all e-mails up to it, as Prometheus wants them."""
+        """Pairs of upper bound ("+Inf" for the last) and count of all up to it, as Prometheus wants them."""
         total, pairs = 0, []
-        for bound in (*map(str, LATENCY_BUCKETS_SECONDS), INFINITY):
+        for bound in (*map(str, self.bounds), INFINITY):
             total += self.count_by_bound.get(bound, 0)
             pairs.append(("+Inf" if bound == INFINITY else bound, float(total)))
         return pairs
@@ -76,10 +101,13 @@ class Latency:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything counted since Redis was last emptied. counters: (name, sorted label pairs) to value."""
+    """Everything counted since Redis was last emptied. counters: (name, sorted label pairs) to value.
 
-    latency: Latency
-    counters: dict[tuple[str, tuple[tuple[str, str], ...]], int] = field(default_factory=dict)
+    histograms: by name, then by label pairs.
+    """
+
+    histograms: dict[str, dict[Labels, Histogram]] = field(default_factory=dict)
+    counters: dict[tuple[str, Labels], int] = field(default_factory=dict)
 
     def total(self, name: str, **labels: str) -> int:
         """Sum of all counters of that name which carry these labels."""
@@ -89,22 +117,31 @@ class Snapshot:
 
 def read(client: redis.Redis) -> Snapshot:
     """What all processes have pushed. Raises redis.RedisError."""
-    counters: dict[tuple[str, tuple[tuple[str, str], ...]], int] = {}
-    bounds: dict[str, int] = {}
-    sum_seconds = 0.0
+    counters: dict[tuple[str, Labels], int] = {}
+    histograms: dict[str, dict[Labels, Histogram]] = {
+        name: defaultdict(lambda bounds=bounds: Histogram(bounds))  # type: ignore[misc]  # bound early, on purpose
+        for name, bounds in HISTOGRAMS.items()
+    }
     for raw_name, raw_value in client.hgetall(KEY).items():
         name, labels = _parse(raw_name)
-        if name == LATENCY:
-            bounds[labels["le"]] = int(raw_value)
-        elif name == LATENCY_SUM:
-            sum_seconds = int(raw_value) / 1_000_000
+        value = int(raw_value)
+        if name in histograms:
+            bound = labels.pop("le")
+            histograms[name][_pairs(labels)].count_by_bound[bound] = value
+        elif name.removesuffix(SUM) in histograms:
+            histograms[name.removesuffix(SUM)][_pairs(labels)].sum_seconds = value / 1_000_000
         else:
-            counters[name, tuple(sorted(labels.items()))] = int(raw_value)
-    return Snapshot(latency=Latency(bounds, sum_seconds), counters=counters)
+            counters[name, _pairs(labels)] = value
+    return Snapshot({name: dict(found) for name, found in histograms.items()}, counters)
 
 
-def _field(name: str, labels: dict[str, str]) -> str:
-    return f"{name} {json.dumps(labels, sort_keys=True)}"
+def _pairs(labels: Mapping[str, str]) -> Labels:
+    return tuple(sorted(labels.items()))
+
+
+@lru_cache(maxsize=1024)
+def _field(name: str, pairs: Labels) -> str:
+    return f"{name} {json.dumps(dict(pairs), sort_keys=True)}"
 
 
 def _parse(raw: str | bytes) -> tuple[str, dict[str, str]]:

@@ -6,10 +6,11 @@ import datetime as dt
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from delivery import decision_sql, retry_policies, sql
+from delivery import decision_sql, metrics, retry_policies, sql
 from delivery.database import AsyncConnection
 from delivery.engine.hours import SendingHours
 from delivery.engine.outcome import Kind
@@ -61,6 +62,8 @@ class Entry(NamedTuple):
 
 
 FIELDS = Entry._fields
+# what metrics count of an entry
+WHO_AND_WHAT = attrgetter("provider_id", "status")
 
 
 def clean_reply(reply: str) -> str | None:
@@ -156,10 +159,12 @@ async def record_first_and_claim(
     entries = [make_entry(ref, result, 0, now, rng, policy) for result in results]
     if not any(result.outcome.kind is Kind.HARD for result in results):
         # one statement is a transaction by itself
-        return await _claim_with(connection, ref, token, cursor, want, entries, now)
-    async with connection.transaction():
         claimed = await _claim_with(connection, ref, token, cursor, want, entries, now)
-        await _suppress(connection, ref, results)
+    else:
+        async with connection.transaction():
+            claimed = await _claim_with(connection, ref, token, cursor, want, entries, now)
+            await _suppress(connection, ref, results)
+    metrics.count_outcomes(STREAM, map(WHO_AND_WHAT, entries))
     return claimed
 
 
@@ -189,8 +194,10 @@ async def record_again_and_claim(
 ) -> Claimed:  # fmt: skip
     """The careful road with a claim behind it: for retries, resends and batches that were taken over."""
     async with connection.transaction():
-        inserted, counts = await _settle(connection, ref, results, rng)
-        return await claim(connection, ref, token, cursor, want, inserted, counts)
+        inserted, entries, counts = await _settle(connection, ref, results, rng)
+        claimed = await claim(connection, ref, token, cursor, want, inserted, counts)
+    metrics.count_outcomes(STREAM, map(WHO_AND_WHAT, entries))
+    return claimed
 
 
 async def settle_rows(
@@ -201,17 +208,18 @@ async def settle_rows(
     Running it twice changes nothing the second time.
     """
     async with connection.transaction():
-        inserted, counts = await _settle(connection, ref, results, rng)
+        inserted, entries, counts = await _settle(connection, ref, results, rng)
         await connection.execute(sql.ADD_COUNTS, {"batch": ref.batch_id, "recorded": inserted, **counts})
+    metrics.count_outcomes(STREAM, map(WHO_AND_WHAT, entries))
 
 
 async def _settle(
     connection: AsyncConnection, ref: BatchRef, results: Sequence[Result], rng: random.Random
-) -> tuple[int, dict[str, int]]:
-    """Write what the rule of attempts lets through; positions settled for the first time, and the net counts."""
+) -> tuple[int, list[Entry], dict[str, int]]:
+    """Write what the rule of attempts lets through: positions settled for the first time, rows written, net counts."""
     locked = await (await connection.execute(sql.LOCK_BATCH, {"batch": ref.batch_id})).fetchone()
     if locked is None or not results:
-        return 0, tally([])
+        return 0, [], tally([])
     leads = sorted(result.lead_id for result in results)
     rows = await connection.execute(sql.OLD_ROWS, {"campaign": ref.campaign_id, "leads": leads})
     old = {row[0]: row for row in await rows.fetchall()}
@@ -227,7 +235,8 @@ async def _settle(
     entries = [entry for entry in entries if entry.lead_id in written]
     await _suppress(connection, ref, [result for result in results if result.lead_id in written])
     before = {lead_id: row[2] for lead_id, row in old.items()}
-    return sum(_is_first_word(ref, old.get(entry.lead_id)) for entry in entries), tally(entries, before)
+    first_words = sum(_is_first_word(ref, old.get(entry.lead_id)) for entry in entries)
+    return first_words, entries, tally(entries, before)
 
 
 def _may_write(ref: BatchRef, result: Result, old: tuple[Any, ...] | None) -> bool:

@@ -124,8 +124,10 @@ class PoolRoute:
         if not refusals:
             return WindowGrant(0, 0.0)
         soonest = min(refusals, key=lambda grant: grant.wait_seconds)
+        wait_seconds = min(soonest.wait_seconds, LONGEST_WAIT_SECONDS)
         metrics.add("throttled_windows_total", why=soonest.why)
-        return WindowGrant(0, min(soonest.wait_seconds, LONGEST_WAIT_SECONDS), why=soonest.why)
+        metrics.observe(metrics.THROTTLE_WAIT, wait_seconds, why=soonest.why)
+        return WindowGrant(0, wait_seconds, why=soonest.why)
 
     def _best(self, members: Sequence[Member]) -> Member:
         if self.directory.pool(self.pool_id, self.stream).selection == "least_loaded":

@@ -278,7 +278,7 @@ UPDATE delivery_message m
          ORDER BY priority DESC, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) due
  WHERE m.id = due.id AND m.created_at = due.created_at
 RETURNING m.id, m.created_at, m.pool_id, m.to_address, m.to_name, m.sender, m.sender_name, m.reply_to, m.content,
-          m.data, m.headers, m.tries, m.attempt, m.provider_id, m.at_least_once
+          m.data, m.headers, m.tries, m.attempt, m.provider_id, m.at_least_once, m.due_at
 """
 
 # Is there anything for a transactional worker? The partial index answers without looking at settled rows.

@@ -12,11 +12,17 @@ from kombu.exceptions import OperationalError
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector as PrometheusCollector
 
+from delivery import circuit
 from delivery import metrics as pushed
 from massmailer.metrics import broker, database
 
 log = logging.getLogger(__name__)
 Numbers = TypeVar("Numbers")
+HISTOGRAMS = {
+    pushed.LATENCY: "From the claim of a window, or from a message's due time, until its e-mails were accepted.",
+    pushed.THROTTLE_WAIT: "How long limits asked those to wait who were granted nothing, by the limit.",
+}
+HISTOGRAM_LABELS = {pushed.LATENCY: "stream", pushed.THROTTLE_WAIT: "why"}
 
 
 class Collector(PrometheusCollector):
@@ -25,15 +31,16 @@ class Collector(PrometheusCollector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("component_up", "1 where this part answered the scrape.", labels=["component"])
         stored = _try("postgresql", database.read, up)
-        counted = _try("redis", broker.read, up)
+        names = stored.providers if stored else {}
+        counted = _try("redis", lambda: broker.read(map(int, names)), up)
         depths = _try("broker", broker.queue_depths, up)
         yield up
         if stored:
             yield from _database_families(stored)
         if counted:
             yield from _redis_families(counted)
-            yield _provider_family(counted.pushed, stored.providers if stored else {})
-        yield from _sent_families(stored, counted)
+            yield _sent_family(counted.pushed, names)
+            yield _circuit_family(counted.circuits, names)
         if depths is not None:
             yield _gauges("queue_depth", "Messages waiting in the broker.", "queue", depths)
 
@@ -61,13 +68,18 @@ def _database_families(stored: database.DatabaseNumbers) -> Iterator[Metric]:
         "campaign_events", "Leads that opened, clicked, unsubscribed or complained.", "kind", stored.events_by_kind
     )
     yield _gauge("retry_queue_size", "E-mails waiting for another try.", emails["deferred"] + stored.messages_deferred)
-    yield _gauge("dead_letters", "E-mails given up after the last try, waiting for a person.", emails["dead"])
+    yield _gauge("dead_letters", "E-mails given up after the last try, waiting for a person.", stored.dead)
     yield _gauge("unknown_emails", "E-mails whose acceptance cannot be known, for a person.", emails["unknown"])
     yield _gauge(
         "oldest_due_batch_age_seconds",
         "How long the oldest batch that could be sent has waited.",
         stored.oldest_due_batch_seconds,
     )
+    yield _counter(
+        "campaign_emails_accepted", "E-mails of campaigns accepted, exactly, from the batches.", stored.accepted
+    )
+    yield _counter("campaign_emails_claimed", "Leads of batches that a worker has claimed.", stored.claimed)
+    yield _counter("campaign_emails_recorded", "Claimed leads whose outcome is recorded.", stored.recorded)
     yield _gauge("transactional_queued", "Transactional messages waiting to be sent.", stored.messages_queued)
     yield _gauge(
         "oldest_due_transactional_age_seconds",
@@ -77,38 +89,42 @@ def _database_families(stored: database.DatabaseNumbers) -> Iterator[Metric]:
 
 
 def _redis_families(counted: broker.RedisNumbers) -> Iterator[Metric]:
-    yield HistogramMetricFamily(
-        "delivery_latency_seconds",
-        "How long the window of an accepted e-mail took, from rendering to the answer of its server.",
-        buckets=counted.pushed.latency.cumulated(),
-        sum_value=counted.pushed.latency.sum_seconds,
-    )
+    for name, meaning in HISTOGRAMS.items():
+        yield _histogram(name, meaning, counted.pushed.histograms[name])
     yield _gauges("workers", "Live workers by the queue they read.", "queue", counted.workers_by_queue())
     yield _gauge("event_stream_length", "Opens and clicks not yet drained.", counted.stream_length)
+    yield _gauge("events_lag_seconds", "Age of the oldest event not yet recorded.", counted.events_lag_seconds)
     if counted.sweep_age_seconds is not None:
         yield _gauge("sweep_age_seconds", "Since the sweeper last ended well.", counted.sweep_age_seconds)
     yield from _pushed_counters(counted.pushed)
 
 
-def _sent_families(stored: database.DatabaseNumbers | None, counted: broker.RedisNumbers | None) -> Iterator[Metric]:
-    """Marketing mail from the batches, which are exact; transactional mail from what its workers counted."""
-    sent = CounterMetricFamily("emails_sent", "E-mails accepted by a provider.", labels=["stream"])
-    if stored:
-        sent.add_metric(["marketing"], stored.accepted)
-    if counted:
-        sent.add_metric(["transactional"], counted.pushed.total(pushed.SENT, stream="transactional"))
-    yield sent
+def _histogram(name: str, meaning: str, found: dict[pushed.Labels, pushed.Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, meaning, labels=[HISTOGRAM_LABELS[name]])
+    for pairs, histogram in sorted(found.items()):
+        family.add_metric([text for _, text in pairs], histogram.cumulated(), histogram.sum_seconds)
+    return family
 
 
-def _provider_family(snapshot: pushed.Snapshot, names: dict[str, str]) -> Metric:
-    """A family of its own: a sum over emails_sent_total must not count an e-mail twice."""
-    labels = ["stream", "provider"]
-    family = CounterMetricFamily("provider_emails_sent", "E-mails accepted, counted by the workers.", labels=labels)
+def _sent_family(snapshot: pushed.Snapshot, names: dict[str, str]) -> Metric:
+    """One family with one label for each question: a sum over it counts no outcome twice."""
+    labels = ["provider", "stream", "outcome"]
+    family = CounterMetricFamily("emails_sent", "E-mails by what a try of theirs ended with.", labels=labels)
     for (name, pairs), value in sorted(snapshot.counters.items()):
         if name == pushed.SENT:
             found = dict(pairs)
-            provider_id = found.get("provider", "")
-            family.add_metric([found["stream"], names.get(provider_id, provider_id)], value)
+            provider_id = found["provider"]
+            family.add_metric([names.get(provider_id, provider_id), found["stream"], found["outcome"]], value)
+    return family
+
+
+def _circuit_family(circuits: dict[int, circuit.Circuit], names: dict[str, str]) -> Metric:
+    family = GaugeMetricFamily(
+        "provider_circuit_state", "1 for the state that a provider's circuit is in.", labels=["provider", "state"]
+    )
+    for provider_id, found in circuits.items():
+        for state in ("closed", "half", "open"):
+            family.add_metric([names[str(provider_id)], state], float(found.state == state))
     return family
 
 
@@ -127,6 +143,10 @@ def _pushed_counters(snapshot: pushed.Snapshot) -> Iterator[Metric]:
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, meaning, value=value)
+
+
+def _counter(name: str, meaning: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, meaning, value=value)
 
 
 def _gauges(name: str, meaning: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:

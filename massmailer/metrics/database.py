@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from delivery.dead import alert as dead_alert
+
 # a scrape must not add to the trouble of a database that is busy
 STATEMENT_TIMEOUT_MS = 3000
 STATUSES = ("pending", "deferred", "sent", "bounced", "failed", "dead", "skipped", "unknown")
@@ -26,7 +28,10 @@ CAMPAIGN_SUMS = (
 )
 
 # acceptances alone: unlike the campaigns' copies this never falls when a bounce comes later (as a counter must not)
-ACCEPTED = "SELECT coalesce(sum(sent), 0)::bigint FROM delivery_batch"
+BATCH_SUMS = """
+SELECT coalesce(sum(sent), 0)::bigint, coalesce(sum(cursor), 0)::bigint, coalesce(sum(recorded), 0)::bigint
+  FROM delivery_batch
+"""
 
 # served by the partial index on open batches; batches of paused campaigns wait for a person, not for us
 OLDEST_DUE_BATCH = """
@@ -45,7 +50,7 @@ FROM delivery_message WHERE status IN ('queued', 'deferred', 'sending')
 
 @dataclass(frozen=True)
 class DatabaseNumbers:
-    """Ages in seconds. providers: name by id.
+    """Ages in seconds. providers: name by id. claimed, recorded: positions of batches. dead: with transactional ones.
 
     emails_by_status: leads of all campaigns. events_by_kind: leads, each counted once a campaign.
     """
@@ -55,6 +60,9 @@ class DatabaseNumbers:
     emails_by_status: dict[str, int]
     events_by_kind: dict[str, int]
     accepted: int
+    claimed: int
+    recorded: int
+    dead: int
     oldest_due_batch_seconds: float
     messages_queued: int
     messages_deferred: int
@@ -62,7 +70,7 @@ class DatabaseNumbers:
 
 
 def read() -> DatabaseNumbers:
-    """Ask PostgreSQL six short questions. Raises django.db.Error, after three seconds each at most."""
+    """Ask PostgreSQL eight short questions. Raises django.db.Error, after three seconds each at most."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
         cursor.execute(PROVIDERS)
@@ -71,8 +79,8 @@ def read() -> DatabaseNumbers:
         by_state = dict(cursor.fetchall())
         cursor.execute(CAMPAIGN_SUMS)
         sums = cursor.fetchone()
-        cursor.execute(ACCEPTED)
-        (accepted,) = cursor.fetchone()
+        cursor.execute(BATCH_SUMS)
+        accepted, claimed, recorded = cursor.fetchone()
         cursor.execute(OLDEST_DUE_BATCH)
         (oldest_batch,) = cursor.fetchone()
         cursor.execute(MESSAGES)
@@ -83,6 +91,9 @@ def read() -> DatabaseNumbers:
         emails_by_status=dict(zip(STATUSES, sums, strict=False)),
         events_by_kind=dict(zip(("open", "click", "unsubscribe", "complaint"), sums[len(STATUSES) :], strict=True)),
         accepted=accepted,
+        claimed=claimed,
+        recorded=recorded,
+        dead=dead_alert.waiting().total,
         oldest_due_batch_seconds=oldest_batch,
         messages_queued=queued,
         messages_deferred=deferred,

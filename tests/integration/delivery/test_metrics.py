@@ -34,19 +34,32 @@ def test_counts_arrive_by_themselves(redis_client):
     assert metrics.read(redis_client).total("provider_emails", stream="transactional") == 0
 
 
-def test_latency_falls_into_buckets_that_add_up(redis_client):
-    metrics.observe_latency(0.003, 10)
-    metrics.observe_latency(0.005, 1)  # a bound belongs to its own bucket
-    metrics.observe_latency(0.2, 5)
-    metrics.observe_latency(99, 2)
+def test_latencies_fall_into_buckets_that_add_up(redis_client):
+    for seconds, n in ((0.003, 10), (0.005, 1), (0.2, 5), (9999, 2)):  # a bound belongs to its own bucket
+        metrics.observe(metrics.LATENCY, seconds, n, stream="marketing")
+    metrics.observe(metrics.LATENCY, 1.0, 1, stream="transactional")
     metrics.flush()
-    latency = metrics.read(redis_client).latency
+    found = metrics.read(redis_client).histograms[metrics.LATENCY]
+    latency = found[("stream", "marketing"),]
     cumulated = dict(latency.cumulated())
     assert cumulated["0.005"] == 11
     assert cumulated["0.25"] == 16
     assert cumulated["30.0"] == 16
     assert cumulated["+Inf"] == 18
-    assert latency.sum_seconds == pytest.approx(0.03 + 0.005 + 1.0 + 198)
+    assert latency.sum_seconds == pytest.approx(0.03 + 0.005 + 1.0 + 2 * 9999)
+    assert dict(found[("stream", "transactional"),].cumulated())["+Inf"] == 1
+
+
+def test_outcomes_are_counted_by_provider_and_both_kinds_of_bounce_are_one(redis_client):
+    statuses = ["sent"] * 3 + ["bounced_hard", "bounced_soft", "deferred"]
+    metrics.count_outcomes("marketing", [(7, status) for status in statuses])
+    metrics.count_outcomes("marketing", [(None, "skipped")])
+    metrics.flush()
+    snapshot = metrics.read(redis_client)
+    assert snapshot.total(metrics.SENT, outcome="sent", provider="7") == 3
+    assert snapshot.total(metrics.SENT, outcome="bounced") == 2
+    assert snapshot.total(metrics.SENT, outcome="skipped", provider="") == 1
+    assert snapshot.total(metrics.SENT) == 7
 
 
 def test_a_redis_that_is_away_neither_raises_nor_waits_and_nothing_is_lost(redis_client, settings, recorder):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
+import redis
+from django.conf import settings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from campaigns.models import Campaign
 from delivery import metrics as pushed
+from delivery import throttle
 from delivery.models import Batch, Provider
 from massmailer import pulse
 from massmailer.celery import app
+from tracking import stream
 
 pytestmark = pytest.mark.django_db
 
@@ -54,12 +59,12 @@ def test_the_token_opens_the_door(client: Client, settings, redis_client):
     assert response.status_code == 200
 
 
-def test_sent_mail_is_the_sum_of_batches_and_does_not_fall_when_one_bounces_later(client, campaign):
+def test_accepted_mail_is_the_sum_of_batches_and_does_not_fall_when_one_bounces_later(client, campaign):
     batch(campaign, 1, sent=400, state="done")
     batch(campaign, 2, sent=5, deferred=-5, state="done", kind="retry", attempt=2)
-    assert value(client, "emails_sent_total", stream="marketing") == 405
+    assert value(client, "campaign_emails_accepted_total") == 405
     Campaign.objects.filter(pk=campaign.pk).update(sent=0, bounced=2)
-    assert value(client, "emails_sent_total", stream="marketing") == 405
+    assert value(client, "campaign_emails_accepted_total") == 405
 
 
 def test_campaign_numbers(client, campaign):
@@ -92,23 +97,55 @@ def test_queue_depths_over_all_priorities(client, redis_client):
     assert value(client, "queue_depth", queue="transactional") == 0
 
 
-def test_latency_histogram_and_pushed_counters(client, redis_client, monkeypatch):
+def test_what_the_workers_pushed(client, redis_client, monkeypatch):
     monkeypatch.setattr(pushed, "_recorder", pushed.Recorder())
     relay = Provider.objects.create(name='Relay "1"', host="127.0.0.1")
-    pushed.count_sent("marketing", 0.02, [relay.pk] * 4 + [None])
-    pushed.count_sent("transactional", 0.02, [relay.pk] * 2)
-    pushed.count_sent("transactional", 0.02, [])
+    pushed.count_outcomes("marketing", [(relay.pk, "sent")] * 4 + [(relay.pk, "bounced_hard"), (None, "skipped")])
+    pushed.count_outcomes("transactional", [(relay.pk, "sent")] * 2)
+    pushed.count_outcomes("transactional", [])
+    pushed.observe(pushed.LATENCY, 0.02, 7, stream="marketing")
+    pushed.observe(pushed.THROTTLE_WAIT, 3.0, why="rate")
     pushed.add("throttled_total", 3, group="gmail")
     pushed.flush()
     numbers = scrape(client)
-    assert numbers["delivery_latency_seconds_bucket", (("le", "0.01"),)] == 0
-    assert numbers["delivery_latency_seconds_bucket", (("le", "0.025"),)] == 7
-    assert numbers["delivery_latency_seconds_count", ()] == 7
-    assert numbers["delivery_latency_seconds_sum", ()] == pytest.approx(0.14)
-    labels = (("provider", 'Relay "1"'), ("stream", "marketing"))
-    assert numbers["provider_emails_sent_total", labels] == 4
+    assert numbers["delivery_latency_seconds_bucket", (("le", "0.01"), ("stream", "marketing"))] == 0
+    assert numbers["delivery_latency_seconds_bucket", (("le", "0.025"), ("stream", "marketing"))] == 7
+    assert numbers["delivery_latency_seconds_sum", (("stream", "marketing"),)] == pytest.approx(0.14)
+    assert numbers["throttle_wait_seconds_sum", (("why", "rate"),)] == 3
     assert numbers["throttled_total", (("group", "gmail"),)] == 3
-    assert numbers["emails_sent_total", (("stream", "transactional"),)] == 2
+    sent = {labels: n for (name, labels), n in numbers.items() if name == "emails_sent_total"}
+    assert sum(sent.values()) == 8, "a sum over the family counts nothing twice"
+    assert sent[("outcome", "sent"), ("provider", 'Relay "1"'), ("stream", "marketing")] == 4
+    assert sent[("outcome", "bounced"), ("provider", 'Relay "1"'), ("stream", "marketing")] == 1
+    assert sent[("outcome", "skipped"), ("provider", ""), ("stream", "marketing")] == 1
+    assert sent[("outcome", "sent"), ("provider", 'Relay "1"'), ("stream", "transactional")] == 2
+
+
+def test_claims_and_what_is_recorded_of_them(client, campaign):
+    batch(campaign, 1, cursor=1, recorded=1, state="done")
+    batch(campaign, 2, cursor=1)
+    numbers = scrape(client)
+    assert numbers["campaign_emails_claimed_total", ()] == 2
+    assert numbers["campaign_emails_recorded_total", ()] == 1
+
+
+def test_circuits_of_providers(client, campaign):
+    ill = Provider.objects.create(name="Ill", host="127.0.0.1")
+    well = Provider.objects.create(name="Well", host="127.0.0.2")
+    with redis.Redis.from_url(settings.REDIS_URL) as session:
+        session.hset(throttle.circuit_key(ill.pk), mapping={"state": "open", "until": time.time() + 60, "bad": 12})
+    states = {labels: n for (name, labels), n in scrape(client).items() if name == "provider_circuit_state"}
+    assert len(states) == 6
+    on = {labels for labels, n in states.items() if n}
+    assert on == {(("provider", "Ill"), ("state", "open")), (("provider", "Well"), ("state", "closed"))}, well
+
+
+def test_the_lag_is_the_age_of_the_oldest_event_that_waits(client, redis_client):
+    assert value(client, "events_lag_seconds") == 0
+    now = int(redis_client.time()[0] * 1000)
+    redis_client.xadd(stream.EVENTS, {stream.FIELD: "x"}, id=f"{now - 90_000}-0")
+    redis_client.xadd(stream.EVENTS, {stream.FIELD: "y"}, id=f"{now - 1_000}-0")
+    assert value(client, "events_lag_seconds") == pytest.approx(90, abs=5)
 
 
 def test_workers_count_while_their_sign_of_life_lasts(client, redis_client):
