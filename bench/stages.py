@@ -37,7 +37,7 @@ def rows() -> list[tuple[Any, ...]]:
     attributes = {"city": "Paris", "plan": "pro", "orders": 7}
     return [
         (n, f"lead{n}@d{n % 500}.example", f"Ada{n}", "Lovelace", "en", "", attributes, ["vip"], "subscribed",
-         "subscribed", None, None)
+         "subscribed", None, None, None, None)
         for n in range(100_000, 100_000 + LEADS)
     ]  # fmt: skip
 

@@ -296,14 +296,17 @@ class BatchSender:
             results = await self._send_by(route, positions, claimed_at)
         finally:
             await route.settle()
-        if self._terms.cap and self._ref.kind != "resend":
+        if self._ref.kind != "resend":
             # a resend keeps the place of the first copy: that may have arrived
             await self._release_unused(results)
         return results
 
     async def _release_unused(self, results: Sequence[Result]) -> None:
         """Give back the places of the frequency cap that no letter took. A lost database leaves them taken."""
-        idle = [result.lead_id for result in results if result.outcome.kind not in frequency.KEEPS_PLACE]
+        placed = [result for result in results if result.has_place]
+        idle = [result.lead_id for result in placed if result.outcome.kind not in frequency.KEEPS_PLACE]
+        if not idle:
+            return
         try:
             await frequency.release(await self._worker.read_connection(), self._ref.campaign_id, idle)
         except DatabaseAway as error:

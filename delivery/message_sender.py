@@ -19,6 +19,7 @@ from django.conf import settings
 from campaigns import failpoints
 from campaigns.addresses import digest, domain_of, mailbox_group
 from campaigns.content import CompiledContent
+from campaigns.models import Suppression
 from delivery import metrics, record, retry_policies, routes, runtime, sql, stop
 from delivery.content import bounce_domain_of, build_template, message_context
 from delivery.database import AsyncConnection, DatabaseAway
@@ -114,7 +115,10 @@ async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[
 
 async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed]) -> None:
     keys = {row.id: [digest(row.to_address), digest(domain_of(row.to_address))] for row in rows}
-    parameters = {"digests": [key for pair in keys.values() for key in pair]}
+    parameters = {
+        "digests": [key for pair in keys.values() for key in pair],
+        "reasons": [reason.value for reason in Suppression.BINDING],
+    }
     found: dict[str, str] = dict(await (await connection.execute(sql.MESSAGE_SUPPRESSIONS, parameters)).fetchall())
     for row in rows:
         reason = next((found[key.hex()] for key in keys[row.id] if key.hex() in found), None)

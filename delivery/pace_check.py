@@ -12,7 +12,7 @@ from campaigns.services.audience import audience_count, audience_sql
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.pace import Pace, check_pace, duration_words
 from delivery.engine.hours import SendingHours
-from delivery.frequency import cap_of
+from delivery.frequency import NO_CAP, cap_of
 from delivery.limits import Limit, limits_of
 from delivery.opening import hours_of
 
@@ -63,8 +63,8 @@ def sending_time(audience: int, limit: Limit, hours: SendingHours) -> dt.timedel
 
 def check_frequency_cap(campaign: Campaign) -> Iterator[Problem]:
     """A warning when the frequency cap would skip many, estimated from the first leads of the audience."""
-    cap = cap_of(campaign.pk) if campaign.pk else None
-    if cap is None:
+    cap = cap_of(campaign.pk) if campaign.pk else NO_CAP
+    if not cap.amount:
         return
     try:
         select, parameters = audience_sql(campaign)

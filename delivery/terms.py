@@ -26,7 +26,7 @@ class Terms:
 
     hours: SendingHours | None
     zone: ZoneInfo
-    cap: Cap | None
+    cap: Cap
     limits: tuple[Limit, ...]
     is_cancelled: bool = False
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from delivery.engine.headers import list_unsubscribe
 from delivery.engine.message import MessageHead
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
-from delivery.frequency import Cap
+from delivery.frequency import NO_CAP, Cap
 from delivery.letters import Letter
 from delivery.routes import not_attempted
 from delivery.tokens import door_urls, signer
@@ -29,31 +30,36 @@ logger = logging.getLogger(__name__)
 # suppression and subscription are read at most this long before MAIL
 FRESH_SECONDS = 5.0
 UNREAD = Outcome(Kind.NOT_ATTEMPTED, reply="the database was away")
-NOT_SUBSCRIBED = {"unsubscribed": "unsubscribed", "bounced": "bounced before", "complained": "complained before"}
+NOT_SUBSCRIBED = {"bounced": "bounced before", "complained": "complained before", "pending": "not confirmed yet"}
+NOT_ON_LIST = {"unsubscribed": "unsubscribed from the list", "unconfirmed": "not confirmed yet"}
 
 
 @dataclass(slots=True)
 class Result:
-    """What became of one claimed position. address: only where the outcome suppresses it."""
+    """What became of one claimed position. address: only where the outcome suppresses it.
+
+    has_place: a place under a frequency cap was taken for it.
+    """
 
     lead_id: int
     outcome: Outcome
     provider_id: int | None = None
     address_hash: bytes | None = None
     address: str = ""
+    has_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker knows of the batch it sends. cap: the frequency cap, None where there is none to keep. group: the
-    mailbox group of all its leads.
+    """What a worker knows of the batch it sends. cap: the frequency caps that it keeps. group: the mailbox group of
+    all its leads.
     """
 
     campaign_id: int
     list_id: int | None
     attempt: int
     prepared: Prepared
-    cap: Cap | None = None
+    cap: Cap = NO_CAP
     group: str = ""
 
 
@@ -68,15 +74,17 @@ def skip(reason: str) -> Outcome:
 ERASED = skip("erased")
 
 
-def ineligible(status: str, membership: str | None, suppression: str | None, *, has_list: bool) -> str:
-    """Why this lead may not be mailed now, "" when it may."""
+def ineligible(
+    status: str, membership: str | None, suppression: str | None, wish: str | None, *, has_list: bool
+) -> str:
+    """Why this lead may not be mailed now, "" when it may. wish: what the person asked for that forbids it now."""
     if status != "subscribed":
         return NOT_SUBSCRIBED.get(status, status)
     if suppression:
         return f"suppressed: {suppression}"
     if has_list and membership != "subscribed":
-        return "unsubscribed from the list" if membership else "no longer on the list"
-    return ""
+        return NOT_ON_LIST.get(membership or "", "no longer on the list")
+    return wish or ""
 
 
 async def send_window(
@@ -118,13 +126,16 @@ async def _write_letters(
     """Read the leads as they are now and write to those that may be mailed; the others get their reason."""
     parameters = {"campaign": work.campaign_id, "list": work.list_id, "leads": list(lead_ids)}
     rows = await (await connection.execute(sql.WINDOW_LEADS, parameters)).fetchall()
-    reasons = {row[0]: ineligible(row[8], row[9], row[10], has_list=work.list_id is not None) for row in rows}
-    if work.cap:
-        await _reserve(connection, work.campaign_id, work.cap, reasons)
+    has_list = work.list_id is not None
+    reasons = {row[0]: ineligible(row[8], row[9], row[10], row[12], has_list=has_list) for row in rows}
+    wishes = {row[0]: row[13] for row in rows if row[13]} if work.cap.honours_wishes else {}
+    placed = await _reserve(connection, work, wishes, reasons) if work.cap.amount or wishes else ()
     date = datetime.now(UTC)
     pairs: list[Pair] = []
     for row in rows:
-        result = results[row[0]] = Result(row[0], ERASED)
+        # a place that a first read took stays taken until it is given back
+        has_place = row[0] in placed or results[row[0]].has_place
+        result = results[row[0]] = Result(row[0], ERASED, has_place=has_place)
         if reasons[row[0]]:
             result.outcome = skip(reasons[row[0]])
             continue
@@ -133,11 +144,23 @@ async def _write_letters(
     return pairs
 
 
-async def _reserve(connection: AsyncConnection, campaign_id: int, cap: Cap, reasons: dict[int, str]) -> None:
-    """Take a place under the frequency cap for each lead without a reason; who gets none has one then."""
-    wanted = [lead_id for lead_id, reason in reasons.items() if not reason]
-    got = await frequency.reserve(connection, cap, campaign_id, wanted) if wanted else set()
-    reasons.update({lead_id: cap.reason for lead_id in wanted if lead_id not in got})
+async def _reserve(
+    connection: AsyncConnection, work: Assignment, wishes: Mapping[int, int], reasons: dict[int, str]
+) -> set[int]:
+    """Take a place under the caps for each lead without a reason; who gets none has one then. Who got a place.
+
+    wishes: for leads who want at most one campaign in so many days.
+    """
+    by_days: dict[int, list[int]] = defaultdict(list)
+    for lead_id, reason in reasons.items():
+        if not reason and (work.cap.amount or lead_id in wishes):
+            by_days[wishes.get(lead_id, 0)].append(lead_id)
+    placed: set[int] = set()
+    for days, wanted in by_days.items():
+        got = await frequency.reserve(connection, work.cap, work.campaign_id, wanted, wish_days=days)
+        reasons.update({lead_id: work.cap.reason_for(days) for lead_id in wanted if lead_id not in got})
+        placed |= got
+    return placed
 
 
 def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: float) -> Letter:

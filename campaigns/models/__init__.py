@@ -1,8 +1,8 @@
 from campaigns.models.campaign import Campaign, FeedEntry
-from campaigns.models.lead import Lead, ListMembership, MailDomain, MailingList
+from campaigns.models.lead import Lead, ListMembership, MailDomain, MailingList, Topic
 from campaigns.models.lead_import import LeadImport
 from campaigns.models.segment import Segment
-from campaigns.models.suppression import Suppression
+from campaigns.models.suppression import Suppression, SuppressionRelease
 from campaigns.models.template import Template
 
 __all__ = [
@@ -15,5 +15,7 @@ __all__ = [
     "MailingList",
     "Segment",
     "Suppression",
+    "SuppressionRelease",
     "Template",
+    "Topic",
 ]

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from campaigns.models.lead import Lead, MailingList
+from campaigns.models.lead import Lead, MailingList, Topic
 from campaigns.models.segment import Segment
 from campaigns.models.template import BodyFormat, Template
 
@@ -43,6 +43,10 @@ class Campaign(models.Model):
     text = models.TextField("plain text", blank=True, default="", help_text="Made from the body when left empty.")
     segment = models.ForeignKey(Segment, null=True, blank=True, on_delete=models.PROTECT)
     mailing_list = models.ForeignKey(MailingList, null=True, blank=True, on_delete=models.PROTECT, verbose_name="list")
+    topic = models.ForeignKey(
+        Topic, null=True, blank=True, on_delete=models.SET_NULL,
+        help_text="Who has declined it on the page of preferences is skipped.",
+    )  # fmt: skip
     priority = models.PositiveSmallIntegerField(
         default=5, validators=[MaxValueValidator(9)], help_text="0 to 9; 9 is the most urgent."
     )

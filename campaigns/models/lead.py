@@ -12,10 +12,16 @@ from campaigns import addresses
 
 
 class Lead(models.Model):
-    """A person with one address. `email` is always in the form of `addresses.normalise`."""
+    """A person with one address. `email` is always in the form of `addresses.normalise`.
+
+    What the person wished for stands here and not in a table of its own: it is read for each e-mail, and a column of
+    a row that is read anyway costs nothing. frequency_days: at most one campaign in so many days, 0 for all of them.
+    declined_topics: ids of topics, without a foreign key: one that is gone declines nothing.
+    """
 
     class Status(models.TextChoices):
         SUBSCRIBED = "subscribed", "Subscribed"
+        PENDING = "pending", "Not confirmed yet"
         UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
         BOUNCED = "bounced", "Bounced"
         COMPLAINED = "complained", "Complained"
@@ -33,6 +39,9 @@ class Lead(models.Model):
     )
     attributes = models.JSONField(blank=True, default=dict, db_default={})
     tags = ArrayField(models.CharField(max_length=64), blank=True, default=list, db_default=[])
+    declined_topics = ArrayField(models.BigIntegerField(), blank=True, default=list, db_default=[], editable=False)
+    frequency_days = models.SmallIntegerField(default=0, db_default=0, editable=False)
+    paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -69,11 +78,38 @@ class Lead(models.Model):
             raise ValidationError({"email": str(error)}) from error
 
 
+class Topic(models.Model):
+    """What a campaign is about, so that people can decline it and stay subscribed to everything else."""
+
+    name = models.CharField(max_length=100, unique=True, help_text="As people read it: Offers, Events, Product news.")
+    description = models.CharField(
+        max_length=300, blank=True, default="", help_text="One sentence for the page where people choose."
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class MailingList(models.Model):
-    """A named list that leads subscribe to; a campaign can go to one."""
+    """A named list that leads subscribe to; a campaign can go to one.
+
+    is_public: people may see it on their page of preferences, and join and leave it there.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     description = models.TextField(blank=True, default="")
+    is_public = models.BooleanField(
+        "shown to people", default=False, db_default=False,
+        help_text="People may join and leave it on their page of preferences.",
+    )  # fmt: skip
+    title = models.CharField(
+        "title for people", max_length=100, blank=True, default="", db_default="",
+        help_text="How people read it; its name when left empty.",
+    )  # fmt: skip
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     leads = models.ManyToManyField(Lead, through="ListMembership", related_name="lists")
 
@@ -83,6 +119,11 @@ class MailingList(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_name(self) -> str:
+        """The list's name as people read it."""
+        return self.title or self.name
 
 
 class ListMembership(models.Model):

@@ -15,8 +15,9 @@ from campaigns.leads.erase import erase_lead
 from campaigns.models import Campaign, Lead
 from delivery import database, frequency
 from delivery.database import AsyncConnection
-from delivery.frequency import Cap
+from delivery.frequency import NO_CAP, Cap
 from delivery.models import LeadTouch, SendingPolicy
+from delivery.partitions import ensure_email_partition
 
 pytestmark = pytest.mark.django_db(transaction=True)
 T = TypeVar("T")
@@ -35,8 +36,8 @@ def on_a_line(work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
     return asyncio.run(run())
 
 
-def reserve(campaign_id: int, leads: list[int], cap: Cap = WEEK) -> set[int]:
-    return on_a_line(lambda line: frequency.reserve(line, cap, campaign_id, leads))
+def reserve(campaign_id: int, leads: list[int], cap: Cap = WEEK, wish_days: int = 0) -> set[int]:
+    return on_a_line(lambda line: frequency.reserve(line, cap, campaign_id, leads, wish_days=wish_days))
 
 
 def release(campaign_id: int, leads: list[int]) -> None:
@@ -159,16 +160,41 @@ def test_two_campaigns_for_the_last_place_share_the_leads() -> None:
 
 def test_no_cap_means_nothing_to_ask() -> None:
     campaign = Campaign.objects.create(name="A", subject="A", from_email="a@example.com", body="")
-    assert frequency.cap_of(campaign.pk) is None
+    assert frequency.cap_of(campaign.pk) == NO_CAP
     policy = SendingPolicy.objects.create(frequency_cap=0)
-    assert frequency.cap_of(campaign.pk) is None
+    assert frequency.cap_of(campaign.pk) == NO_CAP
     policy.frequency_cap = 3
     policy.save()
     assert frequency.cap_of(campaign.pk) == Cap(3, 7)
     assert Cap(3, 7).reason == "frequency cap: 3 in 7 days"
     assert Cap(1, 1).reason == "frequency cap: 1 in 1 day"
     Campaign.objects.update(ignores_frequency_cap=True)
-    assert frequency.cap_of(campaign.pk) is None
+    assert frequency.cap_of(campaign.pk) == Cap(0, 0, honours_wishes=False)
+
+
+def test_who_wants_one_e_mail_a_week_gets_one_with_or_without_a_cap() -> None:
+    assert reserve(1, [3], NO_CAP, wish_days=7) == {3}
+    assert reserve(2, [3], NO_CAP, wish_days=7) == set()
+    assert reserve(2, [3], Cap(5, 1), wish_days=7) == set()
+    age(7.1)
+    assert reserve(2, [3], Cap(1, 30), wish_days=7) == set()
+    assert reserve(2, [3], Cap(2, 30), wish_days=7) == {3}
+    assert NO_CAP.reason_for(7) == "wants at most one in 7 days"
+
+
+def test_a_wish_counts_what_was_sent_before_it() -> None:
+    ensure_email_partition(1)
+    for campaign, status, days in ((1, "sent", 3), (2, "skipped", 2), (3, "unknown", 9)):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO delivery_email (campaign_id, lead_id, at, attempt, tries, variant, status) "
+                "VALUES (%s, 5, now() - %s * interval '1 day', 1, 1, 0, %s)",
+                [campaign, days, status],
+            )
+    reserve(9, [5])
+    for _ in range(2):
+        frequency.remember(5, 7)
+        assert held() == {5: [1, 9]}
 
 
 def test_an_erased_lead_leaves_no_touches() -> None:

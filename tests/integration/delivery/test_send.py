@@ -10,7 +10,7 @@ from collections.abc import Callable
 from django.db import connection
 
 from bench.sink import Rule, Sink
-from campaigns.models import Campaign, Lead, ListMembership, Suppression
+from campaigns.models import Campaign, Lead, ListMembership, Suppression, Topic
 from delivery import launch, numbers, send
 from delivery.models import Batch, Email
 
@@ -93,6 +93,59 @@ def test_those_who_may_not_be_mailed_are_skipped_with_a_reason(make_campaign: Ma
         ids[4]: "erased",
     }
     assert sorted(address for address, _ in sink.accepted()) == [f"lead{n}@example.com" for n in (5, 6, 7)]
+
+
+def test_what_people_wished_for_is_a_reason_to_skip_them(make_campaign: MakeCampaign, sink: Sink) -> None:
+    topic, other = (Topic.objects.create(name=name) for name in ("Offers", "Events"))
+    campaign = make_campaign(leads=6, topic=topic)
+    ids = list(Lead.objects.order_by("pk").values_list("pk", flat=True))
+    batches = launched(campaign)
+    Lead.objects.filter(pk=ids[0]).update(paused_until="2099-05-06T00:00Z")
+    Lead.objects.filter(pk=ids[1]).update(paused_until="2020-05-06T00:00Z", declined_topics=[other.pk])
+    Lead.objects.filter(pk=ids[2]).update(declined_topics=[other.pk, topic.pk])
+    Lead.objects.filter(pk=ids[3]).update(status=Lead.Status.PENDING)
+    ListMembership.objects.filter(lead_id=ids[4]).update(status="unconfirmed")
+    for batch_id in batches:
+        send.send_batch(batch_id)
+    reasons = dict(Email.objects.filter(status="skipped").values_list("lead_id", "reply"))
+    assert reasons == {
+        ids[0]: "paused until 2099-05-06",
+        ids[2]: "topic declined: Offers",
+        ids[3]: "not confirmed yet",
+        ids[4]: "not confirmed yet",
+    }
+    assert checked(campaign).sent == 2
+
+
+def test_who_wants_one_campaign_a_week_gets_one_and_a_notice(make_campaign: MakeCampaign, sink: Sink) -> None:
+    first = make_campaign(leads=3)
+    wanting = Lead.objects.order_by("pk").first()
+    Lead.objects.filter(pk=wanting.pk).update(frequency_days=7)
+    assert send_all(first).sent == 3
+    second, notice = (copy_of(first, ignores_frequency_cap=ignores) for ignores in (False, True))
+    found = send_all(second)
+    assert (found.sent, found.skipped) == (2, 1)
+    assert Email.objects.get(status="skipped").reply == "wants at most one in 7 days"
+    assert send_all(notice).sent == 3
+
+
+def test_a_place_that_no_letter_took_is_free_again(make_campaign: MakeCampaign, sink: Sink) -> None:
+    sink.behave([Rule("RCPT", "lead0@*", text="554 5.3.4 message too big")])
+    first = make_campaign(leads=1)
+    Lead.objects.update(frequency_days=7)
+    assert send_all(first).failed == 1
+    sink.behave([])
+    assert send_all(copy_of(first)).sent == 1
+
+
+def copy_of(campaign: Campaign, **fields: object) -> Campaign:
+    """The same campaign once more, ready to be launched."""
+    copy = Campaign.objects.get(pk=campaign.pk)
+    copy.pk, copy.state = None, Campaign.State.LAUNCHING
+    for name, value in fields.items():
+        setattr(copy, name, value)
+    copy.save()
+    return copy
 
 
 def test_refusals_are_recorded_by_their_class(make_campaign: MakeCampaign, sink: Sink) -> None:

@@ -142,6 +142,24 @@ def test_a_suppressed_address_is_skipped_but_an_unsubscribe_is_not_a_reason(sink
     assert (message.status, message.reply) == ("skipped", "suppressed: hard_bounce")
 
 
+@pytest.mark.parametrize(
+    ("reason", "arrives"),
+    [
+        ("hard_bounce", False), ("complaint", False), ("manual", False),
+        ("unsubscribe", True), ("soft_bounces", True), ("imported", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["address", "hash", "domain"])
+def test_only_some_reasons_hold_for_transactional_mail(sink: Sink, kind: str, reason: str, arrives: bool) -> None:
+    value = "example.com" if kind == "domain" else "ada@example.com"
+    Suppression.objects.create(kind=kind, digest=digest(value), reason=reason)
+    message_id = order()
+    message_sender.send_due()
+    message = Message.objects.get(id=message_id)
+    assert message.status == ("sent" if arrives else "skipped")
+    assert len(sink.accepted()) == arrives
+
+
 def test_bad_input_is_refused_before_anything_is_stored() -> None:
     with pytest.raises(AddressInvalid):
         queue_message(to="not an address", subject="x", html="<p>x</p>")

@@ -1,0 +1,1 @@
+"""The suppression list: adding, releasing, importing, exporting."""
