@@ -7,81 +7,149 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('campaigns', '0003_lead_email_domain'),
+        ("campaigns", "0003_lead_email_domain"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Topic',
+            name="Topic",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='As people read it: Offers, Events, Product news.', max_length=100, unique=True)),
-                ('description', models.CharField(blank=True, default='', help_text='One sentence for the page where people choose.', max_length=300)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        help_text="As people read it: Offers, Events, Product news.", max_length=100, unique=True
+                    ),
+                ),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="One sentence for the page where people choose.",
+                        max_length=300,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='lead',
-            name='declined_topics',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, db_default=[], default=list, editable=False, size=None),
+            model_name="lead",
+            name="declined_topics",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.BigIntegerField(), blank=True, db_default=[], default=list, editable=False, size=None
+            ),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='frequency_days',
+            model_name="lead",
+            name="frequency_days",
             field=models.SmallIntegerField(db_default=0, default=0, editable=False),
         ),
         migrations.AddField(
-            model_name='lead',
-            name='paused_until',
+            model_name="lead",
+            name="paused_until",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='mailinglist',
-            name='is_public',
-            field=models.BooleanField(db_default=False, default=False, help_text='People may join and leave it on their page of preferences.', verbose_name='shown to people'),
+            model_name="mailinglist",
+            name="is_public",
+            field=models.BooleanField(
+                db_default=False,
+                default=False,
+                help_text="People may join and leave it on their page of preferences.",
+                verbose_name="shown to people",
+            ),
         ),
         migrations.AddField(
-            model_name='mailinglist',
-            name='title',
-            field=models.CharField(blank=True, db_default='', default='', help_text='How people read it; its name when left empty.', max_length=100, verbose_name='title for people'),
+            model_name="mailinglist",
+            name="title",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="How people read it; its name when left empty.",
+                max_length=100,
+                verbose_name="title for people",
+            ),
         ),
         migrations.AddField(
-            model_name='suppression',
-            name='unsubscribed_at',
+            model_name="suppression",
+            name="unsubscribed_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AlterField(
-            model_name='lead',
-            name='status',
-            field=models.CharField(choices=[('subscribed', 'Subscribed'), ('pending', 'Not confirmed yet'), ('unsubscribed', 'Unsubscribed'), ('bounced', 'Bounced'), ('complained', 'Complained')], db_default='subscribed', default='subscribed', max_length=12),
+            model_name="lead",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("subscribed", "Subscribed"),
+                    ("pending", "Not confirmed yet"),
+                    ("unsubscribed", "Unsubscribed"),
+                    ("bounced", "Bounced"),
+                    ("complained", "Complained"),
+                ],
+                db_default="subscribed",
+                default="subscribed",
+                max_length=12,
+            ),
         ),
         migrations.CreateModel(
-            name='SuppressionRelease',
+            name="SuppressionRelease",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('address', 'Address'), ('hash', 'Hashed address'), ('domain', 'Domain')], max_length=8)),
-                ('digest', models.BinaryField(max_length=32)),
-                ('value', models.CharField(blank=True, default='', max_length=254, verbose_name='address or domain')),
-                ('reason', models.CharField(choices=[('hard_bounce', 'Hard bounce'), ('soft_bounces', 'Repeated soft bounces'), ('complaint', 'Complaint'), ('unsubscribe', 'Unsubscribed'), ('manual', 'Added by hand'), ('imported', 'Imported')], max_length=16, verbose_name='was suppressed for')),
-                ('source', models.CharField(blank=True, default='', max_length=200)),
-                ('suppressed_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('released_by', models.CharField(max_length=150)),
-                ('why', models.CharField(max_length=300, verbose_name='why it was released')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("address", "Address"), ("hash", "Hashed address"), ("domain", "Domain")], max_length=8
+                    ),
+                ),
+                ("digest", models.BinaryField(max_length=32)),
+                ("value", models.CharField(blank=True, default="", max_length=254, verbose_name="address or domain")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("hard_bounce", "Hard bounce"),
+                            ("soft_bounces", "Repeated soft bounces"),
+                            ("complaint", "Complaint"),
+                            ("unsubscribe", "Unsubscribed"),
+                            ("manual", "Added by hand"),
+                            ("imported", "Imported"),
+                        ],
+                        max_length=16,
+                        verbose_name="was suppressed for",
+                    ),
+                ),
+                ("source", models.CharField(blank=True, default="", max_length=200)),
+                ("suppressed_at", models.DateTimeField()),
+                (
+                    "released_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("released_by", models.CharField(max_length=150)),
+                ("why", models.CharField(max_length=300, verbose_name="why it was released")),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['digest'], name='release_digest')],
+                "ordering": ["-id"],
+                "indexes": [models.Index(fields=["digest"], name="release_digest")],
             },
         ),
         migrations.AddField(
-            model_name='campaign',
-            name='topic',
-            field=models.ForeignKey(blank=True, help_text='Who has declined it on the page of preferences is skipped.', null=True, on_delete=django.db.models.deletion.SET_NULL, to='campaigns.topic'),
+            model_name="campaign",
+            name="topic",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Who has declined it on the page of preferences is skipped.",
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                to="campaigns.topic",
+            ),
         ),
     ]
