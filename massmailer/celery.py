@@ -79,6 +79,7 @@ def configure() -> None:
             "campaigns.resolve_mail_domains": {"queue": "default"},
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
+            "tracking.roll_up": {"queue": "control"},
         },
         broker_connection_retry_on_startup=True,
         broker_channel_error_retry=True,
@@ -115,6 +116,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "refresh-counters": every(1, "delivery.refresh_counters"),
         # opens and clicks from the stream into PostgreSQL
         "drain-events": every(1, "tracking.drain"),
+        # finished batches and changed rows of the ledger into the breakdowns of reports
+        "roll-up": every(5, "tracking.roll_up"),
         # imports whose worker died; old files of imports go at the same time
         "requeue-imports": every(30, "campaigns.requeue_imports"),
         # mailbox groups of domains that came in with leads; it waits for DNS, so the control worker is no place for it

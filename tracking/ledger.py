@@ -30,6 +30,7 @@ class Known(NamedTuple):
     at: float | None
     provider_id: int | None
     empty: int = 15
+    variant: int = 0
 
     @property
     def delivered_at(self) -> dt.datetime | None:

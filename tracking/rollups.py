@@ -1,31 +1,73 @@
-"""Events become counts for reports, in the transaction that inserts them."""
+"""Events become counts for reports, in the transaction that inserts them; a judgement that changes moves them."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from django.db import connection
 
-from tracking import ledger, sql
+from tracking import dimensions, ledger, rollup_sql, sql
+from tracking.models.breakdown import EVENT_COLUMNS
 from tracking.occurrence import Occurrence
+
+Link = tuple[int, int]
+
+
+class Counted(NamedTuple):
+    """One event in the sums of somebody. sign: 1 puts it in, -1 takes it out."""
+
+    event: Occurrence
+    who: str
+    sign: int
+    provider_id: int | None = None
+    variant: int = 0
 
 
 def add(fresh: Sequence[tuple[Occurrence, ledger.Known | None]]) -> None:
-    """Count the events by campaign, minute and link. Call inside the transaction that inserted exactly these events."""
-    events = [occurrence for occurrence, _ in fresh]
-    _add_minutes(events)
-    _add_links([o for o in events if o.kind == "click"])
+    """Count the events by campaign, minute, link and dimension. Call inside the transaction that inserted exactly
+    these events. Locks: roll-ups, each table sorted by key."""
+    counted = [
+        Counted(o, o.who, 1, row.provider_id if row else None, row.variant if row else 0)
+        for o, row in fresh
+        if o.campaign_id is not None
+    ]
+    _count(counted, _first_clicks)
 
 
-def _add_minutes(events: Sequence[Occurrence]) -> None:
-    minutes: Counter[tuple[int, dt.datetime, str, str]] = Counter()
-    for o in events:
-        if o.campaign_id is not None:
-            minutes[o.campaign_id, o.at.replace(second=0, microsecond=0), o.kind, o.who] += 1
-    if not minutes:
+def move(judged: Sequence[tuple[Occurrence, str]]) -> None:
+    """Move events from one `who` to another: each as it was counted, and who did it by today's rules.
+
+    Call inside the transaction that has given the events' rows their new `who`, and before it fills or empties fields
+    of the ledger. Events of transactional messages are in no sums and are passed over.
+    """
+    changed = [(o, who) for o, who in judged if o.campaign_id is not None and who != o.who]
+    rows = ledger.look_up([o for o, _ in changed])
+    counted = []
+    for (o, who), row in zip(changed, rows, strict=True):
+        place = (row.provider_id, row.variant) if row else (None, 0)
+        counted += [Counted(o, o.who, -1, *place), Counted(o, who, 1, *place)]
+    _count(counted, _first_clicks, _last_clicks)
+
+
+People = list[tuple[int, int, int]]
+Change = Callable[[People], Counter[Link]]
+
+
+def _count(counted: Sequence[Counted], arriving: Change, leaving: Change | None = None) -> None:
+    if not counted:
         return
+    _add_minutes(counted)
+    _add_links([c for c in counted if c.event.kind == "click"], arriving, leaving)
+    _add_dimensions(counted)
+
+
+def _add_minutes(counted: Sequence[Counted]) -> None:
+    minutes: Counter[tuple[int, dt.datetime, str, str]] = Counter()
+    for c in counted:
+        minutes[c.event.campaign_id or 0, c.event.at.replace(second=0, microsecond=0), c.event.kind, c.who] += c.sign
     keys = sorted(minutes)
     campaign, minute, kind, by = (list(column) for column in zip(*keys, strict=True))
     with connection.cursor() as cursor:
@@ -35,33 +77,65 @@ def _add_minutes(events: Sequence[Occurrence]) -> None:
         )
 
 
-def _add_links(clicks: Sequence[Occurrence]) -> None:
+def _add_links(clicks: Sequence[Counted], arriving: Change, leaving: Change | None) -> None:
     links: Counter[tuple[int, int, str]] = Counter()
-    people: set[tuple[int, int, int]] = set()
-    for o in clicks:
+    people: dict[int, set[tuple[int, int, int]]] = {1: set(), -1: set()}
+    for c in clicks:
+        o = c.event
         if o.campaign_id is None or o.lead_id is None or o.link_number is None:
             continue
-        links[o.campaign_id, o.link_number, o.who] += 1
-        if o.who == "human":
-            people.add((o.campaign_id, o.link_number, o.lead_id))
+        links[o.campaign_id, o.link_number, c.who] += c.sign
+        if c.who == "human":
+            people[c.sign].add((o.campaign_id, o.link_number, o.lead_id))
     if not links:
         return
-    first = _first_clicks(sorted(people))
+    leads = arriving(sorted(people[1]))
+    if leaving:
+        leads.subtract(leaving(sorted(people[-1])))
     keys = sorted(links)
     campaign, number, by = (list(column) for column in zip(*keys, strict=True))
-    leads = [first[key[0], key[1]] if key[2] == "human" else 0 for key in keys]
     with connection.cursor() as cursor:
         cursor.execute(
             sql.ADD_LINKS,
-            {"campaign": campaign, "number": number, "who": by, "count": [links[key] for key in keys], "leads": leads},
+            {
+                "campaign": campaign,
+                "number": number,
+                "who": by,
+                "count": [links[key] for key in keys],
+                "leads": [leads[key[0], key[1]] if key[2] == "human" else 0 for key in keys],
+            },
         )
 
 
-def _first_clicks(people: list[tuple[int, int, int]]) -> Counter[tuple[int, int]]:
+def _first_clicks(people: People) -> Counter[Link]:
     """How many people clicked each (campaign, link) for the first time."""
+    return _links_of(sql.ADD_LINK_CLICKS, people)
+
+
+def _last_clicks(people: People) -> Counter[Link]:
+    """How many people have no click on each (campaign, link) any more."""
+    return _links_of(rollup_sql.DROP_LINK_CLICKS, people)
+
+
+def _links_of(statement: str, people: People) -> Counter[Link]:
     if not people:
         return Counter()
     campaign, number, lead = (list(column) for column in zip(*people, strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(sql.ADD_LINK_CLICKS, {"campaign": campaign, "number": number, "lead": lead})
+        cursor.execute(statement, {"campaign": campaign, "number": number, "lead": lead})
         return Counter((campaign_id, link_number) for campaign_id, link_number in cursor.fetchall())
+
+
+def _add_dimensions(counted: Iterable[Counted]) -> None:
+    """Opens, clicks and deliveries alone: what leads did first is told from the ledger."""
+    rows = [
+        (c.event.campaign_id, c.event.lead_id, c.variant, c.event.provider_id or c.provider_id, what, c.sign)
+        for c in counted
+        if (what := c.event.kind if c.event.kind == "delivered" else f"{c.event.kind}_{c.who}") in EVENT_COLUMNS
+    ]
+    if not rows:
+        return
+    names = ("campaign", "lead", "variant", "provider", "what", "sign")
+    columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    with connection.cursor() as cursor:
+        cursor.execute(rollup_sql.ADD_EVENTS, {**columns, **dimensions.parameters()})

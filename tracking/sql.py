@@ -38,11 +38,11 @@ RETURNING id
 """  # noqa: S608 (the columns above, no values)
 
 # What the ledger knows about the e-mails of a round, one statement a campaign: one partition, by primary key. The bits
-# of the last column say which fields are still empty. 20 ms.
+# of the last but one say which fields are still empty. 20 ms.
 KNOWN_EMAILS = """
 SELECT lead_id, status, extract(epoch FROM at)::float8, provider_id,
        (opened_at IS NULL)::int + 2 * (clicked_at IS NULL)::int + 4 * (unsubscribed_at IS NULL)::int
-           + 8 * (complained_at IS NULL)::int
+           + 8 * (complained_at IS NULL)::int, variant
   FROM delivery_email
  WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(ids)s::bigint[])
 """

@@ -10,7 +10,7 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
 from campaigns.infrastructure import RETRIED
-from tracking import consume, partitions
+from tracking import consume, partitions, roll
 
 log = logging.getLogger(__name__)
 
@@ -35,3 +35,11 @@ def ensure_partitions() -> None:
     """Create the event table's coming months. Twice is harmless: what stands is left alone."""
     for made in partitions.ensure_ahead(dt.datetime.now(dt.UTC).date()):
         log.info("partition made: %s", made)
+
+
+@shared_task(name="tracking.roll_up")
+def roll_up() -> None:
+    """Count finished batches and changed rows for reports. Twice is harmless: a second finds the lock taken."""
+    rolled = roll.roll_up()
+    if rolled.batches:
+        log.info("counted for reports: %s", rolled)

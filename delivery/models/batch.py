@@ -58,6 +58,7 @@ class Batch(Counts):
     priority = models.PositiveSmallIntegerField(default=5, db_default=5)
     published_at = models.DateTimeField(null=True)
     publish_count = models.PositiveIntegerField(default=0, db_default=0)
+    is_rolled = models.BooleanField(default=False, db_default=False, help_text="Counted in the breakdowns of reports.")
 
     class Meta:
         constraints = [
@@ -70,6 +71,10 @@ class Batch(Counts):
         indexes = [
             # what the sweeper looks through: batches with work left, few among millions that are done
             models.Index(fields=["campaign", "id"], name="batch_open", condition=~models.Q(state="done")),
+            # what the roll-ups look through: first batches that are not counted yet
+            models.Index(
+                fields=["campaign", "id"], name="batch_unrolled", condition=models.Q(kind="first", is_rolled=False)
+            ),
         ]
 
     def __str__(self) -> str:

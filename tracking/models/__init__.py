@@ -1,5 +1,16 @@
+from tracking.models.breakdown import Breakdown, EmailChange, ReportSettings
 from tracking.models.event import Event
 from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
 from tracking.models.waiting import AsideEvent, ParkedEvent
 
-__all__ = ["AsideEvent", "Event", "LinkClick", "LinkRollup", "MinuteRollup", "ParkedEvent"]
+__all__ = [
+    "AsideEvent",
+    "Breakdown",
+    "EmailChange",
+    "Event",
+    "LinkClick",
+    "LinkRollup",
+    "MinuteRollup",
+    "ParkedEvent",
+    "ReportSettings",
+]

@@ -1,0 +1,131 @@
+"""The SQL of the breakdowns: every statement with its name, its reason and a measured cost.
+
+Dimensions are text: "variant", "provider", "domain", "group", and those that come from attributes, whose names are
+parameters (%(dimensions)s, with the attribute of each in %(names)s).
+"""
+
+from __future__ import annotations
+
+from tracking.models.breakdown import EVENT_COLUMNS, FIRST_COLUMNS, STATUS_COLUMNS
+
+# One roller at a time: two would take the same batches. Ends with the transaction.
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(7205002)"
+LOCK = "SELECT pg_advisory_xact_lock(7205002)"
+
+FLAGS = """(e.opened_at IS NOT NULL)::int + 2 * (e.clicked_at IS NOT NULL)::int
+           + 4 * (e.unsubscribed_at IS NOT NULL)::int + 8 * (e.complained_at IS NOT NULL)::int"""
+
+_LEDGER_COLUMNS = (*STATUS_COLUMNS, *FIRST_COLUMNS)
+_STATUS_SUMS = ",\n           ".join(
+    f"coalesce(sum(s.sign) FILTER (WHERE s.status = '{status}'), 0) AS {status}" for status in STATUS_COLUMNS
+)
+_FIRST_SUMS = ",\n           ".join(
+    f"coalesce(sum(s.sign) FILTER (WHERE s.flags & {1 << place} > 0), 0) AS {name}"
+    for place, name in enumerate(FIRST_COLUMNS)
+)
+
+
+def _spread(source: str, columns: tuple[str, ...]) -> str:
+    """The rows of `source` once for each dimension, added up by value, into the table; sorted by key."""
+    sums = ", ".join(f"sum({name})" for name in columns)
+    return f"""
+    INSERT INTO tracking_breakdown AS old (campaign_id, dimension, value, {", ".join(columns)})
+    SELECT campaign_id, d.dimension, left(d.value, 255), {sums}
+      FROM {source} CROSS JOIN LATERAL (
+           SELECT * FROM (VALUES ('variant', variant::text), ('provider', coalesce(provider_id::text, '')),
+                                 ('domain', domain), ('group', mailbox_group)) AS fixed (dimension, value)
+            UNION ALL
+           SELECT * FROM unnest(%(dimensions)s::text[], attribute_values) AS chosen (dimension, value)) d
+     GROUP BY 1, 2, 3 HAVING {" OR ".join(f"sum({name}) <> 0" for name in columns)} ORDER BY 1, 2, 3
+    ON CONFLICT (campaign_id, dimension, value) DO UPDATE
+       SET {", ".join(f"{name} = old.{name} + excluded.{name}" for name in columns)}"""  # noqa: S608 (names of ours, no values)
+
+
+_LEAD_COLUMNS = """coalesce(substring(l.email from '[^@]*$'), '') AS domain,
+           coalesce(l.mailbox_group, '') AS mailbox_group,
+           ARRAY(SELECT left(coalesce(l.attributes ->> chosen.name, ''), 100)
+                   FROM unnest(%(names)s::text[]) WITH ORDINALITY AS chosen (name, place) ORDER BY place)
+               AS attribute_values"""
+
+# Finished first batches that are not counted yet, each once, and everything that changed since in rows that are. One
+# statement is one snapshot: a change of a row that is not counted yet is dropped, because the batch will bring the row
+# as it is by then. 5 ms a batch of 1,000 (six dimensions), 20 ms for 5,000 changes.
+ROLL = f"""
+WITH batch AS MATERIALIZED (
+    SELECT id, campaign_id, lead_ids FROM delivery_batch
+     WHERE kind = 'first' AND NOT is_rolled AND state = 'done' ORDER BY campaign_id, id LIMIT %(limit)s
+), changed AS (
+    DELETE FROM tracking_emailchange RETURNING *
+), uncounted AS MATERIALIZED (
+    SELECT b.campaign_id, lead_id FROM delivery_batch b CROSS JOIN unnest(b.lead_ids) AS lead_id
+     WHERE b.kind = 'first' AND NOT b.is_rolled AND b.cursor > 0
+       AND b.campaign_id IN (SELECT campaign_id FROM changed)
+), moved AS MATERIALIZED (
+    SELECT * FROM changed c
+     WHERE NOT EXISTS (SELECT FROM uncounted u WHERE u.campaign_id = c.campaign_id AND u.lead_id = c.lead_id)
+), state AS MATERIALIZED (
+    SELECT batch.campaign_id, e.lead_id, 1 AS sign, e.status, e.provider_id, e.variant, e.at, e.flags
+      FROM batch CROSS JOIN LATERAL (
+           SELECT e.lead_id, e.status, e.provider_id, e.variant, e.at, {FLAGS} AS flags FROM delivery_email e
+            WHERE e.campaign_id = batch.campaign_id AND e.lead_id = ANY(batch.lead_ids)) e
+     UNION ALL
+    SELECT campaign_id, lead_id, -1, old_status, old_provider_id, old_variant, old_at, old_flags FROM moved
+     UNION ALL
+    SELECT campaign_id, lead_id, 1, status, provider_id, variant, at, flags FROM moved
+), summed AS MATERIALIZED (
+    SELECT s.campaign_id, s.variant, s.provider_id, {_LEAD_COLUMNS},
+           {_STATUS_SUMS},
+           {_FIRST_SUMS}
+      FROM state s LEFT JOIN campaigns_lead l ON l.id = s.lead_id
+     GROUP BY 1, 2, 3, 4, 5, 6
+), minutes AS (
+    INSERT INTO tracking_minute AS old (campaign_id, minute, kind, who, count)
+    SELECT campaign_id, date_trunc('minute', at), 'sent', '', sum(sign) FROM state WHERE status = 'sent'
+     GROUP BY 1, 2 HAVING sum(sign) <> 0 ORDER BY 1, 2
+    ON CONFLICT (campaign_id, minute, kind, who) DO UPDATE SET count = old.count + excluded.count
+), marked AS (
+    UPDATE delivery_batch b SET is_rolled = true FROM batch WHERE b.id = batch.id
+), written AS ({_spread("summed", _LEDGER_COLUMNS)}
+)
+SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM changed)
+"""  # noqa: S608 (columns and sums of ours, no values)
+
+# Is there anything to do? Neither is looked through: both are empty as a rule. 0.2 ms.
+ANYTHING = """
+SELECT EXISTS (SELECT FROM tracking_emailchange)
+    OR EXISTS (SELECT FROM delivery_batch WHERE kind = 'first' AND NOT is_rolled AND state = 'done')
+"""
+
+# Count a campaign's ledger anew: its batches come again, what the ledger had said goes.
+FORGET = (
+    "DELETE FROM tracking_emailchange WHERE campaign_id = ANY(%(campaigns)s)",
+    "UPDATE delivery_batch SET is_rolled = false"
+    " WHERE campaign_id = ANY(%(campaigns)s) AND kind = 'first' AND is_rolled",
+    "DELETE FROM tracking_minute WHERE campaign_id = ANY(%(campaigns)s) AND kind = 'sent'",
+    f"UPDATE tracking_breakdown SET {', '.join(f'{name} = 0' for name in _LEDGER_COLUMNS)}"  # noqa: S608
+    " WHERE campaign_id = ANY(%(campaigns)s)",
+)
+
+# Opens, clicks and deliveries of a round by dimension, with a sign: -1 takes away what was counted as somebody else's.
+# One look-up of each lead by primary key. 25 ms for 5,000 events.
+ADD_EVENTS = f"""
+WITH summed AS MATERIALIZED (
+    SELECT n.campaign_id, n.variant, n.provider_id, {_LEAD_COLUMNS},
+           {", ".join(f"coalesce(sum(n.sign) FILTER (WHERE n.what = '{name}'), 0) AS {name}" for name in EVENT_COLUMNS)}
+      FROM unnest(%(campaign)s::bigint[], %(lead)s::bigint[], %(variant)s::smallint[], %(provider)s::int[],
+                  %(what)s::text[], %(sign)s::int[]) AS n (campaign_id, lead_id, variant, provider_id, what, sign)
+      LEFT JOIN campaigns_lead l ON l.id = n.lead_id
+     GROUP BY 1, 2, 3, 4, 5, 6
+){_spread("summed", EVENT_COLUMNS)}
+"""  # noqa: S608
+
+# People who have no click on a link left that counts as a person's, after events were judged anew.
+DROP_LINK_CLICKS = """
+DELETE FROM tracking_link_click t
+ USING unnest(%(campaign)s::bigint[], %(number)s::smallint[], %(lead)s::bigint[]) AS n (campaign_id, number, lead_id)
+ WHERE t.campaign_id = n.campaign_id AND t.link_number = n.number AND t.lead_id = n.lead_id
+   AND NOT EXISTS (SELECT FROM tracking_event e
+                    WHERE e.lead_id = n.lead_id AND e.campaign_id = n.campaign_id AND e.link_number = n.number
+                      AND e.kind = 'click' AND e.who = 'human')
+RETURNING t.campaign_id, t.link_number
+"""
