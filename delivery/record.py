@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from delivery import decision_sql, metrics, retry_policies, sql
+from delivery import decision_sql, metrics, retry_policies, soft_bounces, sql
 from delivery.database import AsyncConnection
 from delivery.engine.hours import SendingHours
 from delivery.engine.outcome import Kind
@@ -234,6 +234,7 @@ async def _settle(
     written = await _upsert(connection, ref.campaign_id, entries)
     entries = [entry for entry in entries if entry.lead_id in written]
     await _suppress(connection, ref, [result for result in results if result.lead_id in written])
+    await _note_soft_bounces(connection, ref, results, entries)
     before = {lead_id: row[2] for lead_id, row in old.items()}
     first_words = sum(_is_first_word(ref, old.get(entry.lead_id)) for entry in entries)
     return first_words, entries, tally(entries, before)
@@ -283,3 +284,12 @@ async def _suppress(connection: AsyncConnection, ref: BatchRef, results: Sequenc
     parameters = {"addresses": [result.address for result in hard], "source": f"campaign {ref.campaign_id}"}
     await connection.execute(sql.SUPPRESS, parameters)
     await connection.execute(sql.MARK_BOUNCED, {"leads": [result.lead_id for result in hard]})
+
+
+async def _note_soft_bounces(
+    connection: AsyncConnection, ref: BatchRef, results: Sequence[Result], entries: Sequence[Entry]
+) -> None:
+    """Mailboxes that stayed full through all retries count towards a suppression. The fast road has no retries."""
+    final = {entry.lead_id for entry in entries if entry.status == "bounced_soft"}
+    full = [result.address for result in results if result.lead_id in final and result.address]
+    await soft_bounces.note_async(connection, full, f"campaign {ref.campaign_id}")

@@ -6,18 +6,23 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
-from tracking import arrays, sql
+from delivery.storable import storable
+from tracking import arrays, sql, suppress
 from tracking.occurrence import Occurrence
 
 FIELDS = ("opened_at", "clicked_at", "unsubscribed_at", "complained_at")
+# the numbers that events after acceptance move
+ADJUSTED = ("sent", "unknown", "bounced")
 # as in Known.empty
 BITS = {name: 1 << place for place, name in enumerate(FIELDS)}
 # campaign and lead; a transactional message has campaign 0 and its own id
 EmailKey = tuple[int, int]
+# what ends an e-mail that had been accepted
+REFUSALS = frozenset({"bounce", "rejected"})
 # the attempt that the event belongs to has not been recorded yet
 UNRECORDED = frozenset({"deferred", "queued", "sending"})
 
@@ -86,13 +91,17 @@ def field_of(occurrence: Occurrence) -> str | None:
 @dataclass
 class Marks:
     """What events want to set in the rows of one campaign: times by lead for each field; `proved`: leads whose e-mail
-    was unknown and must have arrived."""
+    was unknown and must have been accepted; `refused`: the first bounce of leads whose e-mail was accepted."""
 
     times: dict[str, dict[int, dt.datetime]] = field(default_factory=lambda: {name: {} for name in FIELDS})
     proved: set[int] = field(default_factory=set)
+    refused: dict[int, Occurrence] = field(default_factory=dict)
 
     def add(self, row_id: int, occurrence: Occurrence, row: Known) -> None:
-        if row.status == "unknown" and occurrence.kind != "bounce":
+        if occurrence.kind in REFUSALS:
+            if row.status in ("sent", "unknown"):
+                self.refused.setdefault(row_id, occurrence)
+        elif row.status == "unknown":
             self.proved.add(row_id)
         name = field_of(occurrence)
         if name and row.empty & BITS[name]:
@@ -102,15 +111,25 @@ class Marks:
                 times[row_id] = occurrence.at
 
     def touched(self) -> list[int]:
-        return sorted(self.proved.union(*self.times.values()))
+        return sorted(self.proved.union(self.refused, *self.times.values()))
+
+    def refusals(self) -> dict[str, list[Any]]:
+        """The parameters of sql.BOUNCE but the ids, which are the keys of `refused`."""
+        said = [occurrence.data or {} for occurrence in self.refused.values()]
+        return {
+            "statuses": ["bounced_hard" if one.get("class") == "hard" else "bounced_soft" for one in said],
+            "enhanced": [storable(str(one.get("status") or "")) or None for one in said],
+            "replies": [storable(str(one.get("reply") or "")) or None for one in said],
+        }
 
 
 def mark(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
     """Fill the empty fields of the ledger's rows and count the leads for whom that happened on their campaigns.
 
     Call inside the transaction that inserted exactly these events. Most change nothing, as `look_up` has seen, and
-    ask nothing here. Locks: ledger rows, adjustments and campaigns, each sorted by key.
+    ask nothing here. Locks: suppressions and leads, ledger rows, adjustments and campaigns, each sorted by key.
     """
+    suppress.apply([occurrence for occurrence, _ in fresh])
     marks: dict[int, Marks] = defaultdict(Marks)
     for occurrence, row in fresh:
         if row is not None:
@@ -124,7 +143,7 @@ def mark(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
 
 
 def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
-    """How many rows had each field filled, and under "proved" how many were unknown and are sent now.
+    """How many rows had each field filled, and by how much "sent", "unknown" and "bounced" changed.
 
     Counted from the rows that changed under the lock, whatever `look_up` saw before.
     """
@@ -141,7 +160,13 @@ def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
                 counts[name] = cursor.rowcount
         if marks.proved:
             cursor.execute(sql.PROVE_EMAILS, {"campaign": campaign_id, "leads": arrays.bigints(marks.proved)})
-            counts["proved"] = cursor.rowcount
+            counts.update(sent=cursor.rowcount, unknown=-cursor.rowcount)
+        if marks.refused:
+            refused: dict[str, Any] = {"campaign": campaign_id, "leads": arrays.bigints(marks.refused)}
+            cursor.execute(sql.ACCEPTED_EMAILS, refused)
+            before = Counter(status for _, status in cursor.fetchall())
+            cursor.execute(sql.BOUNCE_EMAILS, {**refused, **marks.refusals()})
+            counts.update(sent=-before["sent"], unknown=-before["unknown"], bounced=cursor.rowcount)
     return counts
 
 
@@ -155,13 +180,20 @@ def _mark_messages(marks: Marks) -> None:
                 cursor.execute(sql.FILL_MESSAGES[name], arguments)
         if marks.proved:
             cursor.execute(sql.PROVE_MESSAGES, {"messages": arrays.bigints(marks.proved)})
+        if marks.refused:
+            cursor.execute(sql.BOUNCE_MESSAGES, {"messages": arrays.bigints(marks.refused), **marks.refusals()})
 
 
 def _count(counts: Mapping[int, Counter[str]]) -> None:
     with connection.cursor() as cursor:
         for campaign_id, count in counts.items():
-            if count["proved"]:
-                cursor.execute(sql.ADJUST, {"campaign": campaign_id, "proved": count["proved"]})
+            if _adjusts(count):
+                cursor.execute(sql.ADJUST, {"campaign": campaign_id, **{name: count[name] for name in ADJUSTED}})
         for campaign_id, count in counts.items():
-            if any(count[name] for name in FIELDS):
-                cursor.execute(sql.COUNT_CAMPAIGN, {"campaign": campaign_id, **{name: count[name] for name in FIELDS}})
+            values = {name: count[name] for name in FIELDS}
+            if any(values.values()) or _adjusts(count):
+                cursor.execute(sql.COUNT_CAMPAIGN, {"campaign": campaign_id, "adjusted": _adjusts(count), **values})
+
+
+def _adjusts(count: Counter[str]) -> bool:
+    return any(count[name] for name in ADJUSTED)

@@ -115,7 +115,8 @@ def _insert(events: list[Placed]) -> list[Placed]:
 def _row(o: Occurrence, email: ledger.Known | None) -> tuple[object, ...]:
     """In the order of sql.COLUMNS."""
     provider_id = email.provider_id if o.provider_id is None and email else o.provider_id
-    data = None if o.data is None else json.dumps(o.data)
+    kept = o.kept_data()
+    data = None if kept is None else json.dumps(kept)
     return (
         o.at, o.id, o.campaign_id, o.message_id, o.lead_id, provider_id, o.link_number, o.kind, o.who,
         o.who_reason, o.user_agent, o.network, data,

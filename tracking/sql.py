@@ -80,20 +80,37 @@ UPDATE delivery_email
  WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[]) AND status = 'unknown'
 """
 
-# The other side of PROVE_EMAILS, in the same transaction: the identity of the numbers holds at every instant. From
-# the campaigns' table, because a campaign that was deleted meanwhile must not stop the drain.
+# What came back after acceptance is final, whatever its class: nothing is retried. Only of rows that are held by
+# LOCK_EMAILS; what they were before is counted from this, under the lock. Rare.
+ACCEPTED_EMAILS = """
+SELECT lead_id, status FROM delivery_email
+ WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(leads)s::bigint[]) AND status IN ('sent', 'unknown')
+"""
+BOUNCE = """
+UPDATE {table} e
+   SET status = n.status, enhanced = n.enhanced, reply = left(n.reply, 500), code = NULL, due_at = NULL
+  FROM unnest(%({ids})s::bigint[], %(statuses)s::text[], %(enhanced)s::text[], %(replies)s::text[])
+    AS n (id, status, enhanced, reply)
+ WHERE {key} = n.id AND e.status IN ('sent', 'unknown')
+"""
+BOUNCE_EMAILS = BOUNCE.format(table="delivery_email", ids="leads", key="e.campaign_id = %(campaign)s AND e.lead_id")
+
+# The other side of PROVE_EMAILS and BOUNCE_EMAILS, in the same transaction: the identity of the numbers holds at every
+# instant. From the campaigns' table, because a campaign that was deleted meanwhile must not stop the drain.
 ADJUST = """
-INSERT INTO delivery_adjustment (campaign_id, sent, unknown)
-SELECT id, %(proved)s, -%(proved)s FROM campaigns_campaign WHERE id = %(campaign)s
+INSERT INTO delivery_adjustment AS a (campaign_id, sent, unknown, bounced)
+SELECT id, %(sent)s, %(unknown)s, %(bounced)s FROM campaigns_campaign WHERE id = %(campaign)s
 ON CONFLICT (campaign_id) DO UPDATE
-   SET sent = delivery_adjustment.sent + excluded.sent, unknown = delivery_adjustment.unknown + excluded.unknown
+   SET sent = a.sent + excluded.sent, unknown = a.unknown + excluded.unknown, bounced = a.bounced + excluded.bounced
 """
 
-# Last of all statements of a round: the row of a campaign is locked for as short as can be.
+# Last of all statements of a round: the row of a campaign is locked for as short as can be. Its copy of the numbers is
+# made anew where they changed, however long ago the campaign ended.
 COUNT_CAMPAIGN = """
 UPDATE campaigns_campaign
    SET opened = opened + %(opened_at)s, clicked = clicked + %(clicked_at)s,
-       unsubscribed = unsubscribed + %(unsubscribed_at)s, complained = complained + %(complained_at)s
+       unsubscribed = unsubscribed + %(unsubscribed_at)s, complained = complained + %(complained_at)s,
+       counted_at = CASE WHEN %(adjusted)s THEN NULL ELSE counted_at END
  WHERE id = %(campaign)s
 """
 
@@ -103,8 +120,21 @@ FILL_MESSAGES = {
     field: FILL.format(table="delivery_message", field=field, ids="messages", key="e.id")
     for field in ("opened_at", "clicked_at")
 }
+BOUNCE_MESSAGES = BOUNCE.format(table="delivery_message", ids="messages", key="e.id")
 PROVE_MESSAGES = """
 UPDATE delivery_message SET status = 'sent' WHERE id = ANY(%(messages)s::bigint[]) AND status = 'unknown'
+"""
+
+# Whom bounces and complaints are about: the lead's address now, and the hash of the one that was written to. A lead may
+# be erased, and the ledger of an old campaign dropped.
+WRITTEN_TO = """
+SELECT n.id, coalesce(l.email, ''), e.address_hash
+  FROM unnest(%(ids)s::bigint[]) AS n (id)
+  LEFT JOIN campaigns_lead l ON l.id = n.id
+  LEFT JOIN delivery_email e ON e.campaign_id = %(campaign)s AND e.lead_id = n.id
+"""
+MESSAGES_TO = """
+SELECT id, to_address, NULL::bytea FROM delivery_message WHERE id = ANY(%(ids)s::bigint[])
 """
 
 # Roll-ups, sorted by key, few rows a round. 0.5 ms each.

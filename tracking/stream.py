@@ -1,7 +1,7 @@
 """The Redis streams between the public doors and PostgreSQL: the writing side.
 
-EVENTS takes opens and clicks, which may be lost with the broker. PRIORITY takes unsubscribes while PostgreSQL is
-away; its entries are waited for until they are on disk.
+EVENTS takes opens and clicks, which may be lost with the broker. PRIORITY takes unsubscribes, bounces, complaints and
+proofs of delivery while PostgreSQL is away; its entries are waited for until they are on disk.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 
 import redis
@@ -80,19 +81,28 @@ def append_safely(occurrence: Occurrence) -> None:
 
     A Redis without an append-only file cannot promise that; it is taken at its word, with a warning.
     """
+    append_all_safely([occurrence])
+
+
+def append_all_safely(occurrences: Sequence[Occurrence]) -> None:
+    """Put events on the priority stream and wait once until Redis has all of them on disk. Raises StreamAway where it
+    has not: some may be there then, and are recorded once however often they come.
+    """
     session = client(settings.REDIS_URL, PRIORITY_TIMEOUT_SECONDS)
     try:
-        # one connection for both: WAITAOF looks back at the writes of its own connection
+        # one connection for all: WAITAOF looks back at the writes of its own connection
         with session.pipeline(transaction=False) as pipeline:
-            pipeline.xadd(PRIORITY, {FIELD: occurrence.encode()})
+            for occurrence in occurrences:
+                pipeline.xadd(PRIORITY, {FIELD: occurrence.encode()})
             pipeline.execute_command("WAITAOF", 1, 0, FSYNC_WAIT_MS)
-            added, synced = pipeline.execute(raise_on_error=False)
+            *added, synced = pipeline.execute(raise_on_error=False)
     except redis.RedisError as error:
         raise StreamAway(str(error)) from error
-    if isinstance(added, Exception):
-        raise StreamAway(str(added)) from added
+    failed = next((one for one in added if isinstance(one, Exception)), None)
+    if failed is not None:
+        raise StreamAway(str(failed)) from failed
     if isinstance(synced, Exception):
-        log.warning("an unsubscribe waits in Redis, which does not say when it is on disk: %s", synced)
+        log.warning("events wait in Redis, which does not say when they are on disk: %s", synced)
     elif synced[0] < 1:
         raise StreamAway("Redis has not written its append-only file in time")
 

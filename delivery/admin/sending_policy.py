@@ -17,11 +17,18 @@ DESCRIPTION = (
     "them is skipped with that reason. A cap counts from the moment at which it is turned on: e-mails sent before are "
     "not known to it. Transactional mail and campaigns that ignore the cap are neither counted nor held back."
 )
+SOFT_BOUNCES = (
+    "A full mailbox may be emptied again, so one soft bounce suppresses nobody. An address that has had so many within "
+    "so many days is suppressed as “Repeated soft bounces”. Blocks and other refusals for policy never count."
+)
 
 
 @admin.register(SendingPolicy)
 class SendingPolicyAdmin(ModelAdmin):
-    fieldsets = (("Frequency cap", {"description": DESCRIPTION, "fields": ("frequency_cap", "frequency_days")}),)
+    fieldsets = (
+        ("Frequency cap", {"description": DESCRIPTION, "fields": ("frequency_cap", "frequency_days")}),
+        ("Soft bounces", {"description": SOFT_BOUNCES, "fields": ("soft_bounce_limit", "soft_bounce_days")}),
+    )
     warn_unsaved_form = True
 
     def has_add_permission(self, _request: HttpRequest) -> bool:

@@ -4,7 +4,15 @@ from delivery.models.dead import DeadDecision
 from delivery.models.decision import UnknownDecision
 from delivery.models.domain import SendingDomain
 from delivery.models.email import Email
-from delivery.models.limits import GroupLimit, LeadTouch, ProviderEvent, ProviderUsage, SenderLimit, WarmUp
+from delivery.models.limits import (
+    GroupLimit,
+    LeadTouch,
+    ProviderEvent,
+    ProviderUsage,
+    SenderLimit,
+    SoftBounce,
+    WarmUp,
+)
 from delivery.models.message import Message
 from delivery.models.policy import Alert, AlertSettings, ReplyRule, RetryPolicy, SendingPolicy
 from delivery.models.provider import CampaignPool, Pool, PoolMember, Provider
@@ -32,6 +40,7 @@ __all__ = [
     "SenderLimit",
     "SendingDomain",
     "SendingPolicy",
+    "SoftBounce",
     "UnknownDecision",
     "WarmUp",
 ]

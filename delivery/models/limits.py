@@ -35,6 +35,24 @@ class GroupLimit(models.Model):
         return f"{self.rate_per_second:g} a second to {self.mailbox_group}"
 
 
+class SoftBounce(models.Model):
+    """A mailbox was full, or the like, for one e-mail: counted until the address is suppressed for it.
+
+    digest: SHA-256 of the address. source: "campaign 7" or "message 9", so that no e-mail counts twice.
+    """
+
+    digest = models.BinaryField(max_length=32)
+    source = models.CharField(max_length=40)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["digest", "source"], name="soft_bounce_once")]
+        indexes = [models.Index(fields=["at"], name="soft_bounce_at")]
+
+    def __str__(self) -> str:
+        return f"{bytes(self.digest).hex()[:16]} by {self.source}"
+
+
 class WarmUp(models.Model):
     """A daily ceiling that rises along a ramp, for a provider as a whole ("") or for one mailbox group.
 

@@ -87,7 +87,7 @@ class ReplyRule(models.Model):
 
 
 class SendingPolicy(models.Model):
-    """The one row of limits that hold for every campaign. frequency_cap 0: no cap."""
+    """The one row of limits that hold for every campaign. frequency_cap 0: no cap. soft_bounce_limit 0: no limit."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     frequency_cap = models.PositiveSmallIntegerField(
@@ -95,6 +95,13 @@ class SendingPolicy(models.Model):
     )
     frequency_days = models.PositiveSmallIntegerField(
         "within days", default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]
+    )
+    soft_bounce_limit = models.PositiveSmallIntegerField(
+        "soft bounces until an address is suppressed", default=5, db_default=5, validators=[MaxValueValidator(100)],
+        help_text="Each e-mail counts once. 0: never.",
+    )  # fmt: skip
+    soft_bounce_days = models.PositiveSmallIntegerField(
+        "counted over days", default=14, db_default=14, validators=[MinValueValidator(1), MaxValueValidator(90)]
     )
     updated_at = models.DateTimeField(auto_now=True)
 

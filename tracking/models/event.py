@@ -21,6 +21,8 @@ class Event(models.Model):
         RESUBSCRIBE = "resubscribe", "Resubscribe"
         COMPLAINT = "complaint", "Complaint"
         BOUNCE = "bounce", "Bounce"
+        REJECTED = "rejected", "Rejected"
+        DEFERRED = "deferred", "Deferred"
         DELIVERED = "delivered", "Delivered"
 
     class Who(models.TextChoices):

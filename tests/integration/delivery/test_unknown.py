@@ -47,7 +47,7 @@ def prove(campaign: Campaign, lead_ids: list[int]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(tracking_sql.PROVE_EMAILS, {"campaign": campaign.pk, "leads": lead_ids})
         proved = cursor.rowcount
-        cursor.execute(tracking_sql.ADJUST, {"campaign": campaign.pk, "proved": proved})
+        cursor.execute(tracking_sql.ADJUST, {"campaign": campaign.pk, "sent": proved, "unknown": -proved, "bounced": 0})
     return proved
 
 

@@ -17,6 +17,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from campaigns import addresses
 from campaigns.content import ContentSource, compile_content
 from campaigns.models import Campaign, Lead, ListMembership, MailingList
 from delivery import content, partitions
@@ -53,7 +54,7 @@ class Sent:
         rows = [
             Email(
                 campaign_id=self.campaign.pk, lead_id=lead.pk, attempt=1, tries=1, status=status, variant=0,
-                at=now - ago, provider_id=7,
+                at=now - ago, provider_id=7, address_hash=addresses.address_hash(lead.email),
             )
             for lead in wanted
         ]  # fmt: skip
