@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from campaigns import enqueue, mail_domains
+from campaigns.api import idempotency
 from campaigns.infrastructure import RETRIED
 from campaigns.leads import imports, uploads
 
@@ -36,3 +37,9 @@ def resolve_mail_domains() -> int:
     if asked == mail_domains.DOMAINS_A_RUN:
         enqueue.resolve_mail_domains()
     return asked
+
+
+@shared_task(name="campaigns.prune_idempotency", **RETRIED)
+def prune_idempotency() -> int:
+    """Forget the answers to requests of the API that are older than a day. Twice at once deletes them once."""
+    return idempotency.prune()

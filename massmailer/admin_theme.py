@@ -102,6 +102,7 @@ def system_items() -> list[Item]:
     return [
         model_item("Users", "manage_accounts", "auth.user"),
         model_item("Groups", "group", "auth.group"),
+        model_item("API keys", "key", "campaigns.apikey"),
         model_item("Periodic tasks", "schedule", "django_celery_beat.periodictask"),
         page_item("Flower", "monitoring", "flower", "massmailer.open_flower"),
         page_item("Sandbox mailbox", "inbox", "sandbox:list", "massmailer.read_sandbox"),

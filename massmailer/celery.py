@@ -76,6 +76,7 @@ def configure() -> None:
             "delivery.run_dead_decision": {"queue": "default"},
             "campaigns.import_leads": {"queue": "default"},
             "campaigns.requeue_imports": {"queue": "control"},
+            "campaigns.prune_idempotency": {"queue": "default"},
             "campaigns.resolve_mail_domains": {"queue": "default"},
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
@@ -120,6 +121,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "roll-up": every(5, "tracking.roll_up"),
         # imports whose worker died; old files of imports go at the same time
         "requeue-imports": every(30, "campaigns.requeue_imports"),
+        # answers to repeated requests of the API are kept for a day
+        "prune-idempotency": every(600, "campaigns.prune_idempotency", queue="default"),
         # mailbox groups of domains that came in with leads; it waits for DNS, so the control worker is no place for it
         "resolve-mail-domains": every(60, "campaigns.resolve_mail_domains", queue="default"),
         # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go as well

@@ -26,9 +26,10 @@ ROLES: dict[str, dict[str, set[str]]] = {
         "massmailer": {"read_sandbox"},
     },
     "Operators": {
-        "campaigns": {"view_campaign", "view_suppression", "view_leadimport", "launch_campaign", "resolve_unknown"},
+        "campaigns": {"view_campaign", "view_suppression", "view_leadimport", "launch_campaign", "resolve_unknown"}
+        | {"view_apikey", "add_apikey", "change_apikey"},
         "delivery": {f"{verb}_{model}" for model in OPERATOR_MODELS for verb in ALL}
-        | {"view_email", "view_message", "view_unknowndecision"},
+        | {"view_email", "view_message", "add_message", "view_unknowndecision"},
         "django_celery_beat": {f"{verb}_{model}" for model in BEAT_MODELS for verb in ALL},
         "massmailer": {"open_flower", "read_sandbox"},
     },

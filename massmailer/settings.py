@@ -144,6 +144,8 @@ WEBHOOK_PORTS = env.list("MASSMAILER_WEBHOOK_PORTS", cast=int, default=[80, 443,
 WEBHOOK_PRIVATE_HOSTS = env.list("MASSMAILER_WEBHOOK_PRIVATE_HOSTS", default=[])
 # domains of leads are looked up in DNS, to know who runs their mailboxes
 MX_LOOKUPS = env.bool("MASSMAILER_MX_LOOKUPS", default=True)
+# proxies of ours in front of the web process: so many entries of X-Forwarded-For are believed, from the right
+TRUSTED_PROXIES = env.int("MASSMAILER_TRUSTED_PROXIES", default=0)
 IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**3))
 
 # --- public doors ---------------------------------------------------------------------------------------------------
@@ -181,9 +183,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_celery_beat",
     "anymail",
+    # for the assets of its reference page alone, which it would fetch from outside otherwise
+    "ninja",
 ]
 MIDDLEWARE = [
     "massmailer.middleware.OperationsMiddleware",
+    "massmailer.api.middleware.ApiProblemsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

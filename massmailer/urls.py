@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from massmailer.api.api import api
 from massmailer.dashboard import running_view
 from massmailer.flower import open_flower
 
@@ -17,5 +18,6 @@ urlpatterns = [
     path("admin/running/", admin.site.admin_view(running_view), name="running_campaigns"),
     path("admin/", include("delivery.admin.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
     path("", include("tracking.urls")),
 ]

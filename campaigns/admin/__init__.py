@@ -1,5 +1,6 @@
 """The marketers' pages of the admin site."""
 
+from campaigns.admin.api_key import ApiKeyAdmin
 from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.lead import LeadAdmin
 from campaigns.admin.lead_import import LeadImportAdmin
@@ -9,6 +10,7 @@ from campaigns.admin.suppression import SuppressionAdmin
 from campaigns.admin.template import TemplateAdmin
 
 __all__ = [
+    "ApiKeyAdmin",
     "CampaignAdmin",
     "LeadAdmin",
     "LeadImportAdmin",

@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from campaigns.admin.fields import CodeTextarea
 from campaigns.admin.pace import PaceForm
 from campaigns.content import ContentSource, Problem, check_content
+from campaigns.content.merge_tags import ContentKind
 from campaigns.models import Campaign, Template
 from campaigns.services.headers import check_headers
 from campaigns.services.pace import Pace
@@ -41,6 +42,7 @@ class WrittenForm(forms.ModelForm):
     """Shared by campaigns and templates: the content is compiled, and what is wrong stands at its field."""
 
     content_problems: tuple[Problem, ...] = ()
+    content_kind: ContentKind = "campaign"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -70,7 +72,7 @@ class WrittenForm(forms.ModelForm):
     def check_written(self) -> None:
         source = self.written()
         if source is not None:
-            self.content_problems = check_content(source, attributes=known_attributes())
+            self.content_problems = check_content(source, kind=self.content_kind, attributes=known_attributes())
             place_problems(self, self.content_problems)
 
 

@@ -24,6 +24,9 @@ FIELDSETS = (
 
 
 class TemplateForm(WrittenForm):
+    # of transactional mail too, which needs no unsubscribe link and knows {{ data }}; a campaign is checked by itself
+    content_kind = "transactional"
+
     class Meta:
         model = Template
         fields = ("name", "subject", "preheader", "body_format", "body", "text")

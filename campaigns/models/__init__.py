@@ -1,3 +1,4 @@
+from campaigns.models.api_key import ApiKey, IdempotentAnswer
 from campaigns.models.campaign import Campaign, FeedEntry
 from campaigns.models.lead import Lead, ListMembership, MailDomain, MailingList, Topic
 from campaigns.models.lead_import import LeadImport
@@ -6,8 +7,10 @@ from campaigns.models.suppression import Suppression, SuppressionRelease
 from campaigns.models.template import Template
 
 __all__ = [
+    "ApiKey",
     "Campaign",
     "FeedEntry",
+    "IdempotentAnswer",
     "Lead",
     "LeadImport",
     "ListMembership",

@@ -1,0 +1,55 @@
+"""The API object: every app's router under /api/v1/."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ninja import NinjaAPI
+from ninja.openapi.docs import Swagger
+from ninja.openapi.schema import OpenAPISchema
+
+from campaigns.api import handlers
+from campaigns.api.bodies import StrictParser
+from campaigns.api.errors import ProblemDetails
+from massmailer.api import routers
+
+DESCRIPTION = """\
+Send transactional mail and drive campaigns. Every request bears a key: `Authorization: Bearer mm_…`. Keys are made in
+the admin under API keys, each with the scopes that it needs.
+
+Refusals are problem details (RFC 9457) that name the field. Lists come in pages: send `next` as `cursor`. Every POST
+takes an `Idempotency-Key`, which makes it safe to send again for 24 hours.
+"""
+
+
+class MassMailerAPI(NinjaAPI):
+    """NinjaAPI whose schema has our problem details and the scopes of each operation."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        schema = super().get_openapi_schema(**options)
+        made = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+        components = schema["components"]["schemas"]
+        components.update(made.pop("$defs", {}))
+        components["ProblemDetails"] = made
+        for methods in schema["paths"].values():
+            for operation in methods.values():
+                operation["security"] = [{"BearerKey": [operation.get("x-scope", "")]}]
+        return schema
+
+
+def make_api() -> NinjaAPI:
+    api = MassMailerAPI(
+        title="MassMailer",
+        version="1",
+        description=DESCRIPTION,
+        urls_namespace="api",
+        parser=StrictParser(),
+        docs=Swagger({"persistAuthorization": False, "tryItOutEnabled": False, "defaultModelsExpandDepth": 0}),
+    )
+    handlers.install(api)
+    for prefix, router in routers.all_routers():
+        api.add_router(prefix, router)
+    return api
+
+
+api = make_api()
