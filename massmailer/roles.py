@@ -23,6 +23,7 @@ ROLES: dict[str, dict[str, set[str]]] = {
     "Marketers": {
         "campaigns": {f"{verb}_{model}" for model in MARKETING_MODELS for verb in ALL} | {"launch_campaign"},
         "delivery": {"view_email", "view_message"},
+        "tracking": {"view_reports", "view_reportsettings", "change_reportsettings"},
         "massmailer": {"read_sandbox"},
     },
     "Operators": {
@@ -30,12 +31,14 @@ ROLES: dict[str, dict[str, set[str]]] = {
         | {"view_apikey", "add_apikey", "change_apikey"},
         "delivery": {f"{verb}_{model}" for model in OPERATOR_MODELS for verb in ALL}
         | {"view_email", "view_message", "add_message", "view_unknowndecision"},
+        "tracking": {"view_reports"},
         "django_celery_beat": {f"{verb}_{model}" for model in BEAT_MODELS for verb in ALL},
         "massmailer": {"open_flower", "read_sandbox"},
     },
     "Viewers": {
         "campaigns": {f"view_{model}" for model in MARKETING_MODELS},
         "delivery": {"view_email"},
+        "tracking": {"view_reports"},
     },
 }
 

@@ -6,7 +6,13 @@ import time
 
 from tracking.models import ReportSettings
 
-FIXED = {"variant": "Variant", "provider": "Provider", "group": "Mailbox group", "domain": "Domain"}
+FIXED = {
+    "group": "Mailbox group",
+    "domain": "Domain",
+    "provider": "Provider",
+    "variant": "Variant",
+    "reason": "Reason",
+}
 ATTRIBUTE = "attribute:"
 MAX_ATTRIBUTES = 5
 # the drain and the roll-up ask each second or so; a changed setting is seen a little later

@@ -9,18 +9,22 @@ TRIGGER = """
 CREATE FUNCTION tracking_note_email_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO tracking_emailchange (campaign_id, lead_id, old_status, status, old_provider_id, provider_id,
-                                      old_variant, variant, old_at, at, old_flags, flags)
+                                      old_variant, variant, old_at, at, old_flags, flags, old_reason, reason)
     SELECT c.campaign_id, c.lead_id, c.old_status, c.status, c.old_provider_id, c.provider_id, c.old_variant, c.variant,
-           c.old_at, c.at, c.old_flags, c.flags
+           c.old_at, c.at, c.old_flags, c.flags, c.old_reason, c.reason
       FROM (SELECT a.campaign_id, a.lead_id, b.status AS old_status, a.status, b.provider_id AS old_provider_id,
                    a.provider_id, b.variant AS old_variant, a.variant, b.at AS old_at, a.at,
                    (b.opened_at IS NOT NULL)::int + 2 * (b.clicked_at IS NOT NULL)::int
                        + 4 * (b.unsubscribed_at IS NOT NULL)::int + 8 * (b.complained_at IS NOT NULL)::int AS old_flags,
                    (a.opened_at IS NOT NULL)::int + 2 * (a.clicked_at IS NOT NULL)::int
-                       + 4 * (a.unsubscribed_at IS NOT NULL)::int + 8 * (a.complained_at IS NOT NULL)::int AS flags
+                       + 4 * (a.unsubscribed_at IS NOT NULL)::int + 8 * (a.complained_at IS NOT NULL)::int AS flags,
+                   CASE WHEN b.status = 'sent' THEN '' WHEN b.status = 'skipped' THEN left(coalesce(b.reply, ''), 100)
+                        ELSE concat_ws(' ', b.code, b.enhanced) END AS old_reason,
+                   CASE WHEN a.status = 'sent' THEN '' WHEN a.status = 'skipped' THEN left(coalesce(a.reply, ''), 100)
+                        ELSE concat_ws(' ', a.code, a.enhanced) END AS reason
               FROM email_before b JOIN email_after a ON a.campaign_id = b.campaign_id AND a.lead_id = b.lead_id) c
      WHERE c.status <> c.old_status OR c.flags <> c.old_flags OR c.provider_id IS DISTINCT FROM c.old_provider_id
-        OR c.variant <> c.old_variant OR (c.status = 'sent' AND c.at <> c.old_at);
+        OR c.variant <> c.old_variant OR c.reason <> c.old_reason OR (c.status = 'sent' AND c.at <> c.old_at);
     RETURN NULL;
 END $$;
 CREATE TRIGGER tracking_note_email_changes AFTER UPDATE ON delivery_email
@@ -98,6 +102,8 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 ("old_flags", models.SmallIntegerField()),
                 ("flags", models.SmallIntegerField()),
+                ("old_reason", models.TextField()),
+                ("reason", models.TextField()),
             ],
             options={
                 "db_table": "tracking_emailchange",
@@ -133,6 +139,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "report settings",
                 "verbose_name_plural": "report settings",
+                "permissions": [("view_reports", "Can see reports")],
             },
         ),
         migrations.RunSQL(TRIGGER, TRIGGER_BACK),

@@ -18,8 +18,9 @@ EVENT_COLUMNS = (
 class Breakdown(models.Model):
     """One campaign's numbers for one value of one dimension; the values of a dimension add up to the campaign.
 
-    dimension: "variant", "provider" (value: its id, empty for none), "domain", "group" (of mailboxes), "country", or
-    "attribute:<name>". value: empty where the lead has none or is erased.
+    dimension: "variant", "provider" (value: its id, empty for none), "domain", "group" (of mailboxes), "reason" (the
+    server's codes, or why it was skipped; empty for what was sent), "country", or "attribute:<name>". value: empty
+    where the lead has none or is erased.
     """
 
     pk = models.CompositePrimaryKey("campaign_id", "dimension", "value")
@@ -71,6 +72,8 @@ class EmailChange(models.Model):
     at = models.DateTimeField()
     old_flags = models.SmallIntegerField()
     flags = models.SmallIntegerField()
+    old_reason = models.TextField()
+    reason = models.TextField()
 
     class Meta:
         db_table = "tracking_emailchange"
@@ -93,6 +96,7 @@ class ReportSettings(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = "report settings"
+        permissions = [("view_reports", "Can see reports")]
 
     def __str__(self) -> str:
         return "Report settings"

@@ -182,3 +182,17 @@ def test_events_move_to_whom_todays_rules_say(campaign: Campaign) -> None:
     Event.objects.filter(id=click.id).update(who="human")
     rollups.move([(click._replace(who="machine"), "human")])
     assert (LinkRollup.objects.get(who="human").leads, LinkRollup.objects.get(who="machine").count) == (1, 0)
+
+
+def test_why_leads_did_not_get_it_is_counted_by_reason(campaign: Campaign) -> None:
+    leads = leads_of(campaign)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE delivery_email SET reply = 'unsubscribed' WHERE status = 'skipped'")
+        cursor.execute("UPDATE delivery_email SET code = 550, enhanced = '5.1.1' WHERE status = 'bounced_hard'")
+    roll_up(seconds=5)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE delivery_email SET code = 451 WHERE lead_id = %s", [leads[5]])
+    roll_up(seconds=5)
+    reasons = Breakdown.objects.filter(dimension="reason").exclude(value="").values_list("value", flat=True)
+    assert set(reasons) == {"unsubscribed", "550 5.1.1", "451"}
+    assert_adds_up(campaign)
