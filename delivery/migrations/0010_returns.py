@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("delivery", "0007_provider_state_changed"),
+        ("delivery", "0009_email_at"),
     ]
 
     operations = [
