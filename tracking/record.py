@@ -12,7 +12,7 @@ from django.db import connection
 
 from campaigns import failpoints
 from delivery import metrics
-from tracking import ledger, partitions, rollups, sql, who
+from tracking import engagement, ledger, partitions, rollups, sql, who
 from tracking.occurrence import Occurrence
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
             ready.append((occurrence, row))
     fresh = _insert(_judged(ready))
     rollups.add(fresh)
+    engagement.add(fresh)
     ledger.mark(fresh)
     _park(early)
     set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])

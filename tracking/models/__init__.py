@@ -1,4 +1,5 @@
 from tracking.models.breakdown import Breakdown, EmailChange, ReportSettings
+from tracking.models.engagement import CampaignEngagement, LeadEngagement
 from tracking.models.event import Event
 from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
 from tracking.models.waiting import AsideEvent, ParkedEvent
@@ -6,8 +7,10 @@ from tracking.models.waiting import AsideEvent, ParkedEvent
 __all__ = [
     "AsideEvent",
     "Breakdown",
+    "CampaignEngagement",
     "EmailChange",
     "Event",
+    "LeadEngagement",
     "LinkClick",
     "LinkRollup",
     "MinuteRollup",
