@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,8 +15,8 @@ from campaigns.content.liquid import parse
 from campaigns.models import Campaign, FeedEntry, Lead
 from delivery.domain_keys import signer_of
 from delivery.domains import DomainBook, Known
-from delivery.engine.message import Mailbox, MessageTemplate
-from delivery.models import FrozenContent, Link, Message
+from delivery.engine.message import Attachment, Mailbox, MessageTemplate
+from delivery.models import FrozenContent, Link
 from delivery.tokens import door_urls, signer
 
 Context = dict[str, Any]
@@ -35,7 +35,11 @@ class Prepared:
 
 
 def build_template(
-    content: CompiledContent, sender: Mailbox, headers: list[tuple[str, str]], domain: Known | None
+    content: CompiledContent,
+    sender: Mailbox,
+    headers: list[tuple[str, str]],
+    domain: Known | None,
+    attachments: Sequence[Attachment] = (),
 ) -> MessageTemplate:
     """The compiled content as a message template: static parts are encoded here, once.
 
@@ -47,6 +51,7 @@ def build_template(
         text_parts=parse(content.text, html=False),
         sender=sender,
         static_headers=headers,
+        attachments=attachments,
         signer=signer_of(domain),
     )
 
@@ -156,10 +161,10 @@ def link_target(*, campaign_id: int, number: int, lead_id: int) -> str | None:
     campaign = Campaign.objects.filter(pk=campaign_id).values_list("name", flat=True).first()
     if lead is None or campaign is None:
         return None
-    return _web_address(render_text(url, campaign_context(campaign_id, campaign, lead), html=False))
+    return web_address(render_text(url, campaign_context(campaign_id, campaign, lead), html=False))
 
 
-def _web_address(url: str) -> str | None:
+def web_address(url: str) -> str | None:
     """The address when it is one of the web: a merge value must not turn a link into javascript: or worse."""
     return url if url.startswith(("https://", "http://")) and not any(c in url for c in "\r\n\0") else None
 
@@ -173,26 +178,3 @@ def message_context(message_id: int, to_address: str, data: Mapping[str, object]
         "data": data,
         **door_urls(signer().sign_all("message", message_id, 0)),
     }
-
-
-def _from_message(message_id: int, use: Callable[[CompiledContent, Context], str | None]) -> str | None:
-    message = Message.objects.filter(id=message_id).only("id", "to_address", "content", "data").first()
-    if message is None:
-        return None
-    content = CompiledContent.from_bytes(bytes(message.content))
-    return use(content, message_context(message_id, message.to_address, message.data))
-
-
-def message_html(message_id: int) -> str | None:
-    """The HTML of a transactional message; None when it is gone."""
-    return _from_message(message_id, lambda content, context: render_text(content.html, context, html=True))
-
-
-def message_link_target(message_id: int, number: int) -> str | None:
-    """Where a tracked link of a transactional message leads; None for an unknown message or link."""
-
-    def find(content: CompiledContent, context: Context) -> str | None:
-        url = next((link.url for link in content.links if link.number == number), None)
-        return None if url is None else _web_address(render_text(url, context, html=False))
-
-    return _from_message(message_id, find)

@@ -32,3 +32,16 @@ def unseal(sealed: str) -> dict[str, Any]:
         raise SecretUnreadable("None of the ENCRYPTION_KEYS opens a provider's stored credentials.") from error
     secrets: dict[str, Any] = json.loads(opened)
     return secrets
+
+
+def seal_bytes(data: bytes) -> bytes:
+    """The bytes, encrypted."""
+    return _fernet().encrypt(data)
+
+
+def unseal_bytes(sealed: bytes) -> bytes:
+    """The bytes that `seal_bytes` closed. Raises SecretUnreadable when no key fits."""
+    try:
+        return _fernet().decrypt(sealed)
+    except InvalidToken as error:
+        raise SecretUnreadable("None of the ENCRYPTION_KEYS opens it.") from error

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import repeat
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,18 +17,21 @@ from django.conf import settings
 
 from campaigns import failpoints
 from campaigns.addresses import digest, domain_of, mailbox_group
-from campaigns.content import CompiledContent
 from campaigns.models import Suppression
-from delivery import metrics, record, retry_policies, routes, runtime, sql, stop
-from delivery.content import bounce_domain_of, build_template, message_context
+from delivery import metrics, record, retry_policies, routes, runtime, stop
+from delivery import sql as delivery_sql
+from delivery.content import bounce_domain_of, message_context
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.domain_keys import SigningImpossible
 from delivery.domains import Known
-from delivery.engine.message import Mailbox, MessageHead, MessageTemplate
+from delivery.engine.message import MessageHead
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.retry import Decision, Policy, settle
 from delivery.engine.smtp.clock import boottime
 from delivery.letters import Letter
+from delivery.messages import copies, events, loader, sql
+from delivery.messages.loader import Look
+from delivery.messages.streams import book
 from delivery.routes import PoolRoute
 from delivery.storable import storable
 from delivery.tokens import signer
@@ -49,7 +51,10 @@ UNFORESEEN = Outcome(Kind.UNKNOWN, reply="the worker failed in an unforeseen way
 
 @dataclass(slots=True)
 class Claimed:
-    """One claimed row, in the order of sql.CLAIM_MESSAGES."""
+    """One claimed row, in the order of sql.CLAIM.
+
+    letter: as it was handed over, None where it was not.
+    """
 
     id: int
     created_at: datetime
@@ -67,8 +72,13 @@ class Claimed:
     last_provider_id: int | None
     at_least_once: bool
     due_at: datetime
+    stream: str
+    tags: list[str]
+    metadata: dict[str, Any]
+    content_digest: bytes | None
     outcome: Outcome = NO_PROVIDER
     provider_id: int | None = None
+    letter: Letter | None = None
 
 
 def send_due() -> int:
@@ -77,6 +87,7 @@ def send_due() -> int:
     settled = 0
     while not stop.is_stopping():
         worker.domains.refresh()
+        book.all()
         token = uuid4()
         rows = worker.run(_claim(worker, token))
         if not rows:
@@ -91,7 +102,7 @@ def send_due() -> int:
 async def _claim(worker: runtime.Runtime, token: UUID) -> list[Claimed]:
     connection = await worker.work_connection()
     parameters = {"token": token, "lease": settings.LEASE_SECONDS, "limit": CLAIM_LIMIT}
-    rows = await (await connection.execute(sql.CLAIM_MESSAGES, parameters)).fetchall()
+    rows = await (await connection.execute(sql.CLAIM, parameters)).fetchall()
     return [Claimed(*row) for row in rows]
 
 
@@ -101,7 +112,9 @@ async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[
     for row in rows:
         by_way[row.pool_id, mailbox_group(row.to_address), row.sender].append(row)
     try:
-        await _mark_suppressed(await worker.read_connection(), rows)
+        reading = await worker.read_connection()
+        await _mark_suppressed(reading, rows)
+        await loader.load(reading, [row.content_digest for row in rows if row.content_digest])
         opened = await routes.open_stream_routes(worker, by_way)
     except DatabaseAway as error:
         logger.warning("%s messages wait, the database went away: %s", len(rows), error)
@@ -119,7 +132,7 @@ async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed])
         "digests": [key for pair in keys.values() for key in pair],
         "reasons": [reason.value for reason in Suppression.BINDING],
     }
-    found: dict[str, str] = dict(await (await connection.execute(sql.MESSAGE_SUPPRESSIONS, parameters)).fetchall())
+    found: dict[str, str] = dict(await (await connection.execute(sql.SUPPRESSIONS, parameters)).fetchall())
     for row in rows:
         reason = next((found[key.hex()] for key in keys[row.id] if key.hex() in found), None)
         if reason:
@@ -139,7 +152,9 @@ async def _send_surely(route: PoolRoute, rows: Sequence[Claimed], until: float) 
 
 async def _send(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None:
     """Hand over what is not suppressed, as far as the throttle lets it, and what was not attempted once more."""
-    left = [(row, letter) for row in rows if row.outcome.kind is not Kind.SKIPPED and (letter := _write(row, until))]
+    for row in rows:
+        row.letter = _write(row, until) if row.outcome.kind is not Kind.SKIPPED else None
+    left = [(row, row.letter) for row in rows if row.letter]
     way_out, tried = route.window(NO_GRANT), list[int]()
     way_out.avoid = _last_providers(rows)
     while left and (way := await way_out.way(len(left), tried)):
@@ -173,7 +188,7 @@ def _write(row: Claimed, until: float) -> Letter | None:
     )
     domain = runtime.get().domains.find(row.sender)
     try:
-        template = _template(bytes(row.content), row.sender, row.sender_name, row.reply_to, domain)
+        template = loader.template(_look(row, domain))
     except SigningImpossible as error:
         row.outcome = routes.not_attempted(str(error))
         return None
@@ -186,10 +201,8 @@ def _write(row: Claimed, until: float) -> Letter | None:
     return Letter(template, context, head, envelope, bounce, until, mailbox_group(row.to_address))
 
 
-@lru_cache(maxsize=64)
-def _template(content: bytes, sender: str, sender_name: str, reply_to: str, domain: Known | None) -> MessageTemplate:
-    headers = [("Reply-To", reply_to)] if reply_to else []
-    return build_template(CompiledContent.from_bytes(content), Mailbox(sender, sender_name), headers, domain)
+def _look(row: Claimed, domain: Known | None) -> Look:
+    return Look(row.content_digest, bytes(row.content), row.sender, row.sender_name, row.reply_to, domain)
 
 
 async def _record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
@@ -225,10 +238,12 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
             "reply": [record.clean_reply(row.outcome.reply) for row in rows],
             "esp_message_id": [storable(row.outcome.esp_message_id) or None for row in rows],
         }
-        await connection.execute(sql.RECORD_MESSAGES, parameters)
+        changed = await (await connection.execute(sql.RECORD, parameters)).fetchall()
+        await events.tell_async(connection, [events.Change(*one) for one in changed])
+        await copies.store(connection, _copied(rows, decisions))
         hard = [row.to_address for row in rows if row.outcome.kind is Kind.HARD]
         if hard:
-            await connection.execute(sql.SUPPRESS, {"addresses": hard, "source": "transactional mail"})
+            await connection.execute(delivery_sql.SUPPRESS, {"addresses": hard, "source": "transactional mail"})
     _count(rows, decisions, now)
 
 
@@ -239,6 +254,16 @@ def _count(rows: Sequence[Claimed], decisions: Sequence[Decision], now: datetime
     for row in rows:
         if row.outcome.kind is Kind.ACCEPTED:
             metrics.observe(metrics.LATENCY, max(0.0, (now - row.due_at).total_seconds()), stream=STREAM)
+
+
+def _copied(rows: Sequence[Claimed], decisions: Sequence[Decision]) -> list[copies.Copied]:
+    """Of which messages a copy is kept: those that a server may have seen, and that are not tried again."""
+    return [
+        copies.Copied(row.id, days, row.letter)
+        for row, decision in zip(rows, decisions, strict=True)
+        if row.letter and row.provider_id and decision.status not in ("deferred", "dead")
+        if (days := book.known(row.stream).copy_days)
+    ]
 
 
 def _decide(row: Claimed, now: datetime, rng: random.Random, policy: Policy) -> Decision:

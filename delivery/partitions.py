@@ -16,6 +16,7 @@ from delivery.models.email import CAMPAIGNS_A_PARTITION
 
 ADVISORY_LOCK = 7_204_811
 MONTHS_AHEAD = 3
+BY_MONTH = {"delivery_message": "created_at", "delivery_messageevent": "at"}
 
 
 def _attach(cursor: Any, parent: str, child: str, column: str, low: str, high: str) -> bool:
@@ -51,6 +52,13 @@ def ensure_month(parent: str, column: str, month: dt.date) -> bool:
         return _attach(cursor, parent, f"{parent}_{first:%Y_%m}", column, low, high)
 
 
+def _exists(table: str) -> bool:
+    """Migrations make partitions ahead too, some before the younger tables stand."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+        return bool(cursor.fetchone()[0])
+
+
 def months_from(today: dt.date, count: int = MONTHS_AHEAD) -> list[dt.date]:
     """The first days of this month and of the `count` following ones."""
     months = [today.replace(day=1)]
@@ -68,8 +76,9 @@ def ensure_ahead(*, newest_campaign_id: int, today: dt.date) -> list[str]:
         with transaction.atomic():
             if ensure_email_partition(campaign_id):
                 made.append(f"delivery_email for campaign {campaign_id}")
-    for month in months_from(today):
-        with transaction.atomic():
-            if ensure_month("delivery_message", "created_at", month):
-                made.append(f"delivery_message for {month:%Y-%m}")
+    for parent, column in BY_MONTH.items():
+        for month in months_from(today) if _exists(parent) else ():
+            with transaction.atomic():
+                if ensure_month(parent, column, month):
+                    made.append(f"{parent} for {month:%Y-%m}")
     return made

@@ -19,6 +19,8 @@ from redis.exceptions import RedisError
 from campaigns.models import Campaign
 from delivery import enqueue, sql
 from delivery.directory import REFRESH_SECONDS
+from delivery.messages import events
+from delivery.messages import sql as message_sql
 from delivery.models import Provider
 
 logger = logging.getLogger(__name__)
@@ -66,9 +68,9 @@ def publish_batches() -> int:
 
 def publish_messages() -> int:
     """Wake a transactional worker when messages are due, and settle those whose worker was lost."""
+    events.change(message_sql.EXPIRE)
     with connection.cursor() as cursor:
-        cursor.execute(sql.EXPIRE_MESSAGES)
-        cursor.execute(sql.DUE_MESSAGES)
+        cursor.execute(message_sql.DUE)
         waiting = cursor.fetchone()[0]
     return enqueue.send_messages() if waiting else 0
 

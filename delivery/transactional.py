@@ -1,32 +1,34 @@
-"""Transactional mail: accepted means committed. Sending it is `delivery.message_sender`'s work."""
+"""Transactional mail from Python: accepted means committed. Sending it is `delivery.message_sender`'s work."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
 
 from campaigns import addresses
 from campaigns.content import CompiledContent, ContentSource, compile_content
 from campaigns.models import Campaign, FeedEntry, Lead
 from campaigns.services.preview import source_of
-from delivery import enqueue, sql
 from delivery.content import lead_values
-from delivery.engine.message import Mailbox
+from delivery.messages import accept as messages
+from delivery.messages.accept import parse_mailbox
+from delivery.messages.content import bundle, compiled
+from delivery.models import MessageStream
+
+__all__ = ["Draft", "accept", "parse_mailbox", "queue_message", "queue_test"]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One transactional e-mail before it is accepted.
+    """One transactional e-mail of our own before it is accepted.
 
     data: JSON values that the templates see as {{ data }}; "lead", "campaign" and "feed" in it are seen by these names.
-    at_least_once: send again, with the same Message-ID, when a worker was lost in the middle.
+    at_least_once: send again, with the same Message-ID, when a worker was lost in the middle; as the stream says where
+    it is None.
     """
 
     to: str
@@ -40,55 +42,44 @@ class Draft:
     send_at: datetime | None = None
     tags: Sequence[str] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    at_least_once: bool = False
+    at_least_once: bool | None = None
+    stream: str = MessageStream.DEFAULT
 
 
 def queue_message(*, to: str, subject: str, html: str = "", mjml: str = "", text: str = "", **options: Any) -> int:
     """Accept one transactional e-mail; its id, once the row is committed by the caller's transaction.
 
     options: the other fields of `Draft`.
-    Raises campaigns.content.ContentInvalid with places, AddressInvalid for a recipient or sender that cannot be.
+    Raises campaigns.content.ContentInvalid with places, AddressInvalid for a recipient or sender that cannot be,
+    MessageRefused for anything else.
     """
     source = ContentSource(subject, "", mjml or html, "mjml" if mjml else "html", text)
-    return accept(Draft(to=to, content=compile_content(source, kind="transactional"), **options))
+    addresses.normalise(to)
+    _, content = compiled(source, track_opens=True, track_clicks=True)
+    return accept(Draft(to=to, content=content, **options))
 
 
 def accept(draft: Draft) -> int:
     """Write the row of a draft and wake a worker after the commit; the message's id.
 
-    Raises AddressInvalid for a recipient or sender that cannot be.
+    Raises AddressInvalid for a recipient or sender that cannot be, MessageRefused for anything else.
     """
-    sender = parse_mailbox(draft.sender or settings.DEFAULT_FROM_EMAIL)
-    parameters: dict[str, Any] = {
-        "to_address": addresses.normalise(draft.to),
-        "to_name": draft.to_name,
-        "sender": sender.address,
-        "sender_name": sender.name,
-        "reply_to": draft.reply_to,
-        "content": draft.content.to_bytes(),
-        "data": json.dumps(dict(draft.data)),
-        "priority": draft.priority,
-        "pool": draft.pool_id,
-        "due_at": draft.send_at,
-        "tags": list(draft.tags),
-        "metadata": json.dumps(dict(draft.metadata)),
-        "at_least_once": draft.at_least_once,
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.INSERT_MESSAGE, parameters)
-        message_id = int(cursor.fetchone()[0])
-        transaction.on_commit(_wake)
-    return message_id
-
-
-def _wake() -> None:
-    enqueue.send_messages()
-
-
-def parse_mailbox(text: str) -> Mailbox:
-    """ "Name <address>" as a mailbox with its address normalised. Raises AddressInvalid."""
-    name, address = parseaddr(text)
-    return Mailbox(addresses.normalise(address or text), name)
+    (accepted,) = messages.accept(
+        messages.Outgoing(
+            recipients=[messages.Recipient(addresses.normalise(draft.to), draft.to_name, draft.data, draft.metadata)],
+            content=bundle(draft.content),
+            sender=parse_mailbox(draft.sender or settings.DEFAULT_FROM_EMAIL),
+            stream=draft.stream,
+            reply_to=draft.reply_to,
+            priority=draft.priority,
+            pool_id=draft.pool_id,
+            send_at=draft.send_at,
+            tags=draft.tags,
+            at_least_once=draft.at_least_once,
+        ),
+        any_sender=True,
+    )
+    return accepted.id
 
 
 def queue_test(*, campaign_id: int, to: str, lead_id: int | None = None) -> int:

@@ -137,6 +137,8 @@ CLAIMED_LIMIT = 200
 WINDOW_SIZE = 48
 RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
 GRACE_SECONDS = positive_number("MASSMAILER_GRACE_SECONDS", 60)
+# these processes accept transactional mail: a thread of theirs wakes workers, so that no request waits for the broker
+ACCEPTS_MAIL = os.environ.get("MASSMAILER_PROCESS") in ("web", "submission")
 # how old an unknown e-mail must be before a person may send it again: until then an open or a late answer may settle it
 UNKNOWN_RESEND_HOURS = positive_number("MASSMAILER_UNKNOWN_RESEND_HOURS", 24)
 # addresses that people type in (webhooks) are called at these ports, and never inside the house ("host" or "host:port")

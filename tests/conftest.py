@@ -59,7 +59,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.Djan
         # no test database is made where no chosen test asks for one
         cursor.execute("SELECT to_regclass('delivery_email')")
         if cursor.fetchone()[0]:
-            cursor.execute("TRUNCATE delivery_email, delivery_message")
+            cursor.execute("TRUNCATE delivery_email, delivery_message, delivery_messageevent")
+            cursor.execute("TRUNCATE delivery_messagecontent, delivery_messagecopy")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from campaigns.content.liquid import RenderFailed
 from campaigns.public_limits import limited
 from delivery import content
 from delivery.engine.token import Door
+from delivery.messages import doors
 from tracking import stream, visitor, who
 from tracking.doors import Subject, subject_of
 from tracking.occurrence import SMALLINT, happened
@@ -95,7 +96,7 @@ def _append(kind: str, request: HttpRequest, subject: Subject, number: int | Non
 def _target(subject: Subject, number: int) -> str | None:
     try:
         if subject.message_id:
-            return content.message_link_target(subject.message_id, number)
+            return doors.link_target(subject.message_id, number)
         return content.link_target(campaign_id=subject.campaign_id, number=number, lead_id=subject.lead_id)
     except RenderFailed as error:
         log.warning("link %s of %s has no target: %s", number, subject, error)
@@ -105,7 +106,7 @@ def _target(subject: Subject, number: int) -> str | None:
 def _html(subject: Subject) -> str | None:
     try:
         if subject.message_id:
-            return content.message_html(subject.message_id)
+            return doors.html(subject.message_id)
         return content.render_html(campaign_id=subject.campaign_id, lead_id=subject.lead_id)
     except RenderFailed as error:
         log.warning("%s cannot be rendered: %s", subject, error)

@@ -43,7 +43,8 @@ class Options:
 
     attributes: names of the lead attributes that exist; None when that is not known.
     first_link: number of the first tracked link.
-    track: lead links through the click counter and put in the open pixel.
+    track: lead links through the click counter.
+    pixel: put in the open pixel; None does as `track` says.
     icon_origin: where the pictures of social networks are, ending in "/".
     """
 
@@ -52,6 +53,7 @@ class Options:
     first_link: int = 1
     track: bool = True
     icon_origin: str = ""
+    pixel: bool | None = None
 
 
 def compile_content(
@@ -62,13 +64,14 @@ def compile_content(
     first_link: int = 1,
     track: bool = True,
     icon_origin: str = "",
+    pixel: bool | None = None,
 ) -> CompiledContent:
     """Compile what a user wrote into what every message is made of; the arguments are those of `Options`.
 
     In transactional mail, links with merge tags keep their own address: they often carry a secret.
     Raises ContentInvalid with every problem, errors and warnings.
     """
-    options = Options(kind, attributes, first_link, track, icon_origin)
+    options = Options(kind, attributes, first_link, track, icon_origin, pixel)
     problems, content = _compile(source, options)
     if content is None:
         raise ContentInvalid(problems)
@@ -173,7 +176,8 @@ def _build(source: ContentSource, options: Options, problems: list[Problem]) -> 
     text = source.text if source.text.strip() else plain_text(document)
     if options.track and source.text.strip():
         text = track_text(text, table)
-    document = _furnish(document, source.preheader, track=options.track)
+    pixel = options.track if options.pixel is None else options.pixel
+    document = _furnish(document, source.preheader, pixel=pixel)
     size_bytes = len(document.encode())
     if size_bytes > CLIP_WARNING_BYTES:
         message = (
@@ -210,7 +214,7 @@ def _apply_styles(document: str, rules: str, problems: list[Problem]) -> str:
     return styled
 
 
-def _furnish(document: str, preheader: str, *, track: bool) -> str:
+def _furnish(document: str, preheader: str, *, pixel: bool) -> str:
     """Put the preheader after `<body>` and the open pixel before `</body>`."""
     shield = Shield(document)
     hidden = shield.hide_all(document)
@@ -218,7 +222,7 @@ def _furnish(document: str, preheader: str, *, track: bool) -> str:
         opened = _BODY_OPEN.search(hidden)
         at = opened.end() if opened else 0
         hidden = hidden[:at] + shield.hide(_hidden_line(preheader)) + hidden[at:]
-    if track:
+    if pixel:
         ends = list(_BODY_CLOSE.finditer(hidden))
         at = ends[-1].start() if ends else len(hidden)
         hidden = hidden[:at] + shield.hide(_PIXEL) + hidden[at:]

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from delivery import enqueue
 from delivery.dead import sql
 from delivery.dead.rows import Key, Source
+from delivery.messages import events
 from delivery.models import DeadDecision
 from delivery.unknown import adjust
 
@@ -39,7 +40,7 @@ def change(source: str, action: str, keys: Iterable[Key]) -> dict[int, int]:
             if source == Source.EMAILS:
                 _change_emails(campaign_id, ids, is_requeue)
             else:
-                cursor.execute(sql.REQUEUE_MESSAGES if is_requeue else sql.DISCARD_MESSAGES, {"ids": ids})
+                events.change(sql.REQUEUE_MESSAGES if is_requeue else sql.DISCARD_MESSAGES, {"ids": ids})
         if found and source == Source.MESSAGES and is_requeue:
             transaction.on_commit(lambda: enqueue.send_messages() and None)
     return {campaign_id: len(ids) for campaign_id, ids in found.items()}

@@ -7,6 +7,8 @@ and (0, id) among messages.
 
 from __future__ import annotations
 
+from delivery.messages.sql import CHANGED, noting
+
 # The next %(limit)s dead letters below a key, each with whether it passes the filter: the stretch is bounded whatever
 # the filter leaves. 24 ms for 1,000, wherever it begins (286,000 dead letters in a ledger of two million): a walk along
 # the index, whose length the ledger does not change.
@@ -69,12 +71,20 @@ UPDATE delivery_email
    SET status = 'failed', due_at = NULL, reply = left('discarded; before: ' || coalesce(reply, ''), 500)
  WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(ids)s::bigint[]) AND status = 'dead'
 """
-REQUEUE_MESSAGES = """
-UPDATE delivery_message SET status = 'deferred', tries = 0, due_at = now(), lease_token = NULL, lease_until = NULL
- WHERE id = ANY(%(ids)s::bigint[]) AND status = 'dead'
-"""
-DISCARD_MESSAGES = """
-UPDATE delivery_message
-   SET status = 'failed', due_at = NULL, reply = left('discarded; before: ' || coalesce(reply, ''), 500)
- WHERE id = ANY(%(ids)s::bigint[]) AND status = 'dead'
-"""
+REQUEUE_MESSAGES = noting(
+    f"""
+UPDATE delivery_message m
+   SET status = 'deferred', tries = 0, due_at = now(), lease_token = NULL, lease_until = NULL
+ WHERE m.id = ANY(%(ids)s::bigint[]) AND m.status = 'dead'
+RETURNING {CHANGED}
+"""  # noqa: S608 - columns of ours
+)
+DISCARD_MESSAGES = noting(
+    f"""
+UPDATE delivery_message m
+   SET status = 'failed', due_at = NULL, data = '{{}}',
+       reply = left('discarded; before: ' || coalesce(m.reply, ''), 500)
+ WHERE m.id = ANY(%(ids)s::bigint[]) AND m.status = 'dead'
+RETURNING {CHANGED}
+"""  # noqa: S608 - columns of ours
+)

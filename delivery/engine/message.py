@@ -247,6 +247,7 @@ class _Body:
     def __init__(self, boundary: str) -> None:
         # "=_" cannot occur in quoted-printable, nor "_" in base64: no content can close the part.
         self.inner = f"=_a_{boundary}"
+        self.related = f"=_r_{boundary}"
         self.outer = f"=_m_{boundary}"
         self.pool: list[bytes] = []
         self.nodes: list[tuple[str, Dynamic]] = []
@@ -255,19 +256,30 @@ class _Body:
         self._sequence: list[bytes | int] = []
 
     def add_alternatives(self, text: Sequence[Part], html: Sequence[Part], attachments: Sequence[Attachment]) -> None:
+        inline = [one for one in attachments if one.content_id]
+        apart = [one for one in attachments if not one.content_id]
         self._add("MIME-Version: 1.0\r\n")
-        if attachments:
-            self._add(f'Content-Type: multipart/mixed; boundary="{self.outer}"\r\n\r\n--{self.outer}\r\n')
+        if apart:
+            self._open("mixed", self.outer)
+        if inline:
+            self._open("related", self.related, '; type="multipart/alternative"')
         self._add(f'Content-Type: multipart/alternative; boundary="{self.inner}"\r\n')
         self._add_part("text", "text/plain", text)
         self._add_part("html", "text/html", html)
         self._add(f"\r\n--{self.inner}--\r\n")
+        self._close(self.related, inline)
+        self._close(self.outer, apart)
+        self._finish()
+
+    def _open(self, kind: str, boundary: str, more: str = "") -> None:
+        self._add(f'Content-Type: multipart/{kind}{more};\r\n boundary="{boundary}"\r\n\r\n--{boundary}\r\n')
+
+    def _close(self, boundary: str, attachments: Sequence[Attachment]) -> None:
         for attachment in attachments:
-            self._add(f"\r\n--{self.outer}\r\n")
+            self._add(f"\r\n--{boundary}\r\n")
             self._sequence.append(attachment_part(attachment))
         if attachments:
-            self._add(f"\r\n--{self.outer}--\r\n")
-        self._finish()
+            self._add(f"\r\n--{boundary}--\r\n")
 
     def _add(self, line: str) -> None:
         self._sequence.append(line.encode("ascii"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
 from email.utils import getaddresses
 from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 
 from delivery.engine.headers import HeaderInvalid, Mailbox, checked, flat, mailbox
-from delivery.engine.message import Dynamic, MessageTemplate, Part, RenderFailed
+from delivery.engine.message import Attachment, Dynamic, MessageTemplate, Part, RenderFailed
 from delivery.letters import Letter
 
 # under this name the letter's token comes back with every event of the ESP
@@ -148,10 +150,24 @@ def _message(template: MessageTemplate, content: Content, without: Collection[st
     message = EmailMultiAlternatives(
         content.subject, content.text, _written(template.sender), reply_to=reply_to, headers=headers
     )
-    message.attach_alternative(content.html, "text/html")
+    if template.html_parts:
+        message.attach_alternative(content.html, "text/html")
     for one in template.attachments:
-        message.attach(one.filename, one.data, one.content_type)
+        if one.content_id:
+            message.attach(_inline(one))
+        else:
+            message.attach(one.filename, one.data, one.content_type)
     return message
+
+
+def _inline(image: Attachment) -> MIMEBase:
+    """An image that the HTML part shows, in the form in which anymail knows it for one."""
+    part = MIMEBase(*image.content_type.split("/", 1))
+    part.set_payload(image.data)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "inline", filename=image.filename)
+    part.add_header("Content-ID", f"<{image.content_id}>")
+    return part
 
 
 def _recipient(letter: Letter) -> str:

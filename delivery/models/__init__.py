@@ -13,7 +13,7 @@ from delivery.models.limits import (
     SoftBounce,
     WarmUp,
 )
-from delivery.models.message import Message
+from delivery.models.message import Message, MessageContent, MessageCopy, MessageEvent, MessageStream
 from delivery.models.policy import Alert, AlertSettings, ReplyRule, RetryPolicy, SendingPolicy
 from delivery.models.provider import CampaignPool, Pool, PoolMember, Provider
 
@@ -30,6 +30,10 @@ __all__ = [
     "LeadTouch",
     "Link",
     "Message",
+    "MessageContent",
+    "MessageCopy",
+    "MessageEvent",
+    "MessageStream",
     "Pool",
     "PoolMember",
     "Provider",

@@ -1,19 +1,66 @@
-"""Transactional mail: one row per recipient, partitioned by month, claimed by row.
+"""Transactional mail: one row per recipient, partitioned by month, claimed by row; its streams, history and copies.
 
-The table is made by a migration in SQL.
+All tables but that of streams are made by migrations in SQL.
 """
 
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
+
+from delivery.models.provider import Pool
+
+MAX_COPY_DAYS = 90
+
+
+class MessageStream(models.Model):
+    """A kind of transactional mail with habits of its own; requests name it, "transactional" where they do not.
+
+    copy_days: how long the rendered message is kept, encrypted; 0 keeps none.
+    """
+
+    DEFAULT = "transactional"
+
+    name = models.CharField(
+        max_length=50,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", "Small letters, digits, - and _ make a name.")],
+        help_text="As requests write it, such as receipts.",
+    )
+    at_least_once = models.BooleanField(
+        "at least once",
+        default=False,
+        help_text="When it cannot be known whether a message arrived, send it again: a second copy rather than none.",
+    )
+    pool = models.ForeignKey(
+        Pool,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="The default transactional pool when left empty.",
+    )
+    copy_days = models.PositiveSmallIntegerField(
+        "days to keep copies",
+        default=7,
+        validators=[MaxValueValidator(MAX_COPY_DAYS)],
+        help_text="What each recipient got is kept for so long, encrypted. 0 keeps no copies.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "message stream"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Message(models.Model):
     """One transactional e-mail from acceptance to its outcome.
 
-    content: zlib JSON as in FrozenContent, its merge data in `data`. An expired lease becomes `unknown`, or is sent
-    once more with the same Message-ID where `at_least_once` was asked for.
+    content_digest: its MessageContent; `content` holds it in rows from before there were such. data: what is merged in,
+    emptied once the message is settled. An expired lease becomes `unknown`, or is sent once more with the same
+    Message-ID where `at_least_once` was asked for.
     """
 
     class Status(models.TextChoices):
@@ -40,7 +87,8 @@ class Message(models.Model):
     sender = models.TextField()
     sender_name = models.TextField(default="")
     reply_to = models.TextField(default="")
-    content = models.BinaryField()
+    content = models.BinaryField(default=b"")
+    content_digest = models.BinaryField(null=True)
     data = models.JSONField(default=dict)
     headers = models.JSONField(default=list)
     tags = ArrayField(models.TextField(), default=list)
@@ -68,3 +116,64 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.id} to {self.to_address}: {self.status}"
+
+
+class MessageContent(models.Model):
+    """What messages say, under the SHA-256 of it: stored once, however many get it. See delivery/messages/content.py.
+
+    payload: emptied when nobody needs it any more. links: [[number, target]…], kept for ever. files: digests of
+    attached files, which are rows of their own.
+    """
+
+    digest = models.BinaryField(primary_key=True)
+    kind = models.TextField()
+    payload = models.BinaryField()
+    links = models.JSONField(default=list)
+    files = ArrayField(models.BinaryField(), default=list)
+    used_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "delivery_messagecontent"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {bytes(self.digest).hex()}"
+
+
+class MessageEvent(models.Model):
+    """One line of a message's history, partitioned by month; written with the change that it tells of.
+
+    kind: "accepted", or the status that the message came to.
+    """
+
+    pk = models.CompositePrimaryKey("message_id", "at")
+    message_id = models.BigIntegerField()
+    at = models.DateTimeField()
+    kind = models.TextField()
+    provider_id = models.IntegerField(null=True)
+    code = models.SmallIntegerField(null=True)
+    detail = models.TextField(default="")
+
+    class Meta:
+        managed = False
+        db_table = "delivery_messageevent"
+
+    def __str__(self) -> str:
+        return f"message {self.message_id}: {self.kind}"
+
+
+class MessageCopy(models.Model):
+    """A message as it was rendered for its recipient, encrypted; see delivery/messages/copies.py."""
+
+    message_id = models.BigIntegerField(primary_key=True)
+    expires_at = models.DateTimeField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        managed = False
+        db_table = "delivery_messagecopy"
+        verbose_name = "copy of a message"
+        verbose_name_plural = "copies of messages"
+
+    def __str__(self) -> str:
+        return f"copy of message {self.message_id}"

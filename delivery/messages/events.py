@@ -1,0 +1,83 @@
+"""Who is told of changes of messages: a history line in the same statement, listeners in the same transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, LiteralString, NamedTuple
+
+from django.db import connection, transaction
+
+from delivery.database import AsyncConnection
+
+
+class Change(NamedTuple):
+    """One message that came to another status; the columns of sql.CHANGED.
+
+    kind: the status, or "accepted". enhanced: "5.1.1" or None. detail: the reply or reason, "" where there is none.
+    """
+
+    message_id: int
+    created_at: dt.datetime
+    stream: str
+    to_address: str
+    tags: list[str]
+    metadata: dict[str, Any]
+    kind: str
+    provider_id: int | None
+    code: int | None
+    enhanced: str | None
+    detail: str
+
+
+class Statement(NamedTuple):
+    """One SQL statement with named parameters, as psycopg takes it."""
+
+    sql: LiteralString
+    parameters: Mapping[str, Any]
+
+
+Listener = Callable[[Sequence[Change]], Iterable[Statement]]
+_listeners: list[Listener] = []
+
+
+def register_listener(listener: Listener) -> None:
+    """Add what a layer above writes for changes: it is called before the transaction of the changes commits.
+
+    It gives statements, which are executed in that transaction, instead of executing them: workers record on a
+    connection of their own, inside a running loop, where nothing may be waited for. What it gives must be quick, and
+    must not fail: an error takes the change with it. Call this in AppConfig.ready(); the same function is added once.
+    """
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def has_listeners() -> bool:
+    return bool(_listeners)
+
+
+def _statements(changes: Sequence[Change]) -> Iterator[Statement]:
+    for listener in _listeners if changes else ():
+        yield from listener(changes)
+
+
+def tell(changes: Sequence[Change]) -> None:
+    """Execute what listeners have to say, on Django's connection."""
+    with connection.cursor() as cursor:
+        for statement in _statements(changes):
+            cursor.execute(*statement)
+
+
+async def tell_async(work: AsyncConnection, changes: Sequence[Change]) -> None:
+    """As `tell`, on a worker's connection."""
+    for statement in _statements(changes):
+        await work.execute(*statement)
+
+
+def change(statement: str, parameters: Mapping[str, Any] | None = None) -> list[Change]:
+    """Run a statement made by `sql.noting`, and tell listeners, in one transaction; what was changed."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        changes = [Change(*row) for row in cursor.fetchall()]
+        tell(changes)
+    return changes
