@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from delivery.messages import events
 from delivery.storable import storable
 from tracking import arrays, sql, suppress
 from tracking.occurrence import Occurrence
@@ -178,10 +179,10 @@ def _mark_messages(marks: Marks) -> None:
             if times:
                 arguments = {"messages": arrays.bigints(times), "times": arrays.times(times.values())}
                 cursor.execute(sql.FILL_MESSAGES[name], arguments)
-        if marks.proved:
-            cursor.execute(sql.PROVE_MESSAGES, {"messages": arrays.bigints(marks.proved)})
-        if marks.refused:
-            cursor.execute(sql.BOUNCE_MESSAGES, {"messages": arrays.bigints(marks.refused), **marks.refusals()})
+    if marks.proved:
+        events.change(sql.PROVE_MESSAGES, {"messages": arrays.bigints(marks.proved)})
+    if marks.refused:
+        events.change(sql.BOUNCE_MESSAGES, {"messages": arrays.bigints(marks.refused), **marks.refusals()})
 
 
 def _count(counts: Mapping[int, Counter[str]]) -> None:

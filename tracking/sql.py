@@ -7,6 +7,8 @@ Parameters are named; values never come into the text.
 
 from __future__ import annotations
 
+from delivery.messages.sql import changed, noting
+
 COLUMNS = """at, id, campaign_id, message_id, lead_id, provider_id, link_number, kind, who, who_reason, user_agent,
     network, data"""
 
@@ -120,10 +122,13 @@ FILL_MESSAGES = {
     field: FILL.format(table="delivery_message", field=field, ids="messages", key="e.id")
     for field in ("opened_at", "clicked_at")
 }
-BOUNCE_MESSAGES = BOUNCE.format(table="delivery_message", ids="messages", key="e.id")
-PROVE_MESSAGES = """
-UPDATE delivery_message SET status = 'sent' WHERE id = ANY(%(messages)s::bigint[]) AND status = 'unknown'
-"""
+BOUNCE_MESSAGES = noting(
+    BOUNCE.format(table="delivery_message", ids="messages", key="e.id") + f"RETURNING {changed('e')}"
+)
+PROVE_MESSAGES = noting(f"""
+UPDATE delivery_message e SET status = 'sent' WHERE id = ANY(%(messages)s::bigint[]) AND status = 'unknown'
+RETURNING {changed("e")}
+""")  # noqa: S608 - columns of ours
 
 # Whom bounces and complaints are about: the lead's address now, and the hash of the one that was written to. A lead may
 # be erased, and the ledger of an old campaign dropped.

@@ -5,15 +5,20 @@ Every statement that changes a message writes its history line in the same state
 
 from __future__ import annotations
 
-# What a listener is told of a changed row, in the order of events.Change; `m` is the row after the change.
-CHANGED = """m.id, m.created_at, m.stream, m.to_address, m.tags, m.metadata, m.status AS kind, m.provider_id, m.code,
-             m.enhanced, coalesce(m.reply, '') AS detail"""
+
+def changed(row: str) -> str:
+    """What a listener is told of a changed row, in the order of events.Change. row: its alias, after the change."""
+    columns = ("id", "created_at", "stream", "to_address", "tags", "metadata", "status AS kind", "provider_id", "code")
+    return f"{', '.join(f'{row}.{column}' for column in columns)}, {row}.enhanced, coalesce({row}.reply, '') AS detail"
+
+
+CHANGED = changed("m")
 
 
 def noting(change: str) -> str:
-    """A statement that changes messages and writes a history line for each; it gives the columns of CHANGED.
+    """A statement that changes messages and writes a history line for each; it gives the columns of `changed`.
 
-    change: an UPDATE of `delivery_message m` that ends with RETURNING {CHANGED}.
+    change: an UPDATE of delivery_message that ends with RETURNING and those columns.
     """
     return f"""
 WITH changed AS ({change}),
