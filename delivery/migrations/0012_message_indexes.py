@@ -44,6 +44,6 @@ def drop(_apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("delivery", "0010_messages")]
+    dependencies = [("delivery", "0011_messages")]
 
     operations = [migrations.RunPython(build, drop)]

@@ -60,7 +60,7 @@ def first_stream(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delivery", "0009_email_at"), ("delivery", "0008_returns")]
+    dependencies = [("delivery", "0010_returns")]
 
     operations = [
         migrations.RunSQL(TABLES, TABLES_BACK),
