@@ -81,6 +81,8 @@ def configure() -> None:
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
             "tracking.roll_up": {"queue": "control"},
+            "tracking.reclassify": {"queue": "default"},
+            "tracking.resume_reclassifications": {"queue": "control"},
         },
         broker_connection_retry_on_startup=True,
         broker_channel_error_retry=True,
@@ -131,6 +133,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "deliver-alerts": every(5, "delivery.deliver_alerts"),
         # dead letters that wait for somebody; decisions about them whose worker died go on
         "check-dead-letters": every(60, "delivery.check_dead_letters"),
+        # stored opens and clicks that are judged anew, where the worker died
+        "resume-reclassifications": every(60, "tracking.resume_reclassifications"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),

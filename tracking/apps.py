@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TrackingConfig(AppConfig):
@@ -9,7 +10,7 @@ class TrackingConfig(AppConfig):
         from campaigns.leads.erase import register_eraser
         from campaigns.panels import register_panel
         from campaigns.segments import register_field
-        from tracking import engagement
+        from tracking import engagement, rules
         from tracking.engagement.fields import FIELDS
         from tracking.panel import report_panel
 
@@ -17,3 +18,4 @@ class TrackingConfig(AppConfig):
         register_eraser(engagement.forget)
         for field in FIELDS:
             register_field(field)
+        post_migrate.connect(rules.seed, sender=self, dispatch_uid="tracking.rules.seed")

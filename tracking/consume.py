@@ -14,7 +14,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from campaigns import failpoints
 from delivery import metrics
 from delivery.stop import is_stopping
-from tracking import optout, sql, stream
+from tracking import optout, rules, sql, stream
 from tracking.occurrence import EntryUnreadable, Occurrence, decode
 from tracking.record import record, set_aside
 from tracking.source import ROUND_ENTRIES, Entry, Source
@@ -50,6 +50,7 @@ def drain(*, seconds: float = DRAIN_SECONDS) -> Drained:
     with _alone() as alone:
         if not alone:
             return drained
+        rules.publish_changes()
         session = stream.client(settings.REDIS_URL, REDIS_TIMEOUT_SECONDS)
         for source in (Source(session, stream.PRIORITY), Source(session, stream.EVENTS)):
             for entries in source.rounds(deadline):

@@ -12,7 +12,7 @@ from django.db import connection
 
 from campaigns import failpoints
 from delivery import metrics
-from tracking import engagement, ledger, partitions, rollups, sql, who
+from tracking import engagement, ledger, partitions, rollups, rules, sql, who
 from tracking.occurrence import Occurrence
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,10 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
 
     park: events whose e-mail is not recorded yet wait for it; otherwise they are recorded as they are.
     """
+    if not occurrences:
+        return Recorded()
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SHARE_EVENTS)
     unique = {occurrence.id: occurrence for occurrence in occurrences}.values()
     placed, astray = _by_month(unique)
     early: list[Occurrence] = []
@@ -78,20 +82,15 @@ def _by_month(occurrences: Iterable[Occurrence]) -> tuple[list[Occurrence], list
 
 def _judged(ready: list[Placed]) -> list[Placed]:
     """The events with what only the ledger and the neighbours tell about who made them."""
-    burst = who.bursts(
-        who.Click(ledger.key_of(occurrence), occurrence.at, occurrence.link_number, place)
-        for place, (occurrence, _) in enumerate(ready)
-        if occurrence.kind == "click" and occurrence.link_number is not None
-    )
-    judged: list[Placed] = []
-    for place, (occurrence, row) in enumerate(ready):
-        verdict = who.IN_A_BURST if place in burst else None
-        if verdict is None and row is not None and occurrence.kind == "click":
-            verdict = who.too_soon(occurrence.kind, occurrence.at, row.delivered_at)
-        if verdict is not None and occurrence.who != "machine":
-            occurrence = occurrence._replace(who=verdict.who, who_reason=verdict.reason)
-        judged.append((occurrence, row))
-    return judged
+    clicks = [
+        who.Click(ledger.key_of(o), o.at, o.link_number, place, rules.visit_of(o), row.delivered_at if row else None)
+        for place, (o, row) in enumerate(ready)
+        if o.kind == "click" and o.who != "machine" and o.link_number is not None
+    ]
+    for place, verdict in rules.current().judge(clicks).items():
+        occurrence, row = ready[place]
+        ready[place] = occurrence._replace(who=verdict.who, who_reason=verdict.reason), row
+    return ready
 
 
 def _insert(events: list[Placed]) -> list[Placed]:

@@ -164,6 +164,57 @@ ON CONFLICT DO NOTHING
 RETURNING campaign_id, link_number
 """
 
+# Whoever records events shares this lock until the commit; whoever judges stored events anew has it alone, for a round
+# of a tenth of a second: an event that is being recorded could otherwise be somebody's first open behind its back.
+SHARE_EVENTS = "SELECT pg_advisory_xact_lock_shared(7205003)"
+OWN_EVENTS = "SELECT pg_advisory_xact_lock(7205003)"
+
+# A page of stored events in the order of their key, whatever they are: bounded even where few are meant. 15 ms.
+EVENT_PAGE = """
+SELECT at, id, kind, campaign_id, message_id, lead_id, link_number, who, who_reason, user_agent, data
+  FROM tracking_event
+ WHERE (at, id) > (%(at)s, %(id)s::uuid) ORDER BY at, id LIMIT %(limit)s
+"""
+# Clicks beside a page, which may belong to a burst with those on it.
+NEAR_CLICKS = """
+SELECT at, id, kind, campaign_id, message_id, lead_id, link_number, who, who_reason, user_agent, data
+  FROM tracking_event
+ WHERE kind = 'click' AND at BETWEEN %(from)s AND %(until)s AND (%(campaign)s::bigint IS NULL
+       OR campaign_id = %(campaign)s)
+"""
+REJUDGE_EVENTS = """
+UPDATE tracking_event e SET who = n.who, who_reason = n.reason
+  FROM unnest(%(times)s::timestamptz[], %(ids)s::uuid[], %(who)s::text[], %(reasons)s::text[])
+       AS n (at, id, who, reason)
+ WHERE e.at = n.at AND e.id = n.id
+"""
+# The first open or click of people by lead (or message), from the events that are kept.
+FIRST_OF_LEADS = """
+SELECT lead_id, min(at) FROM tracking_event
+ WHERE lead_id = ANY(%(ids)s::bigint[]) AND campaign_id = %(campaign)s AND kind = %(kind)s AND who = 'human' GROUP BY 1
+"""
+FIRST_OF_MESSAGES = """
+SELECT message_id, min(at) FROM tracking_event
+ WHERE message_id = ANY(%(ids)s::bigint[]) AND at >= %(since)s AND kind = %(kind)s AND who = 'human' GROUP BY 1
+"""
+SET_FIRST = "UPDATE {table} e SET {field} = n.at FROM unnest(%(ids)s::bigint[], %(times)s::timestamptz[]) AS n (id, at)"
+SET_FIRST_EMAILS = {
+    field: SET_FIRST.format(table="delivery_email", field=field)
+    + " WHERE e.campaign_id = %(campaign)s AND e.lead_id = n.id"
+    for field in ("opened_at", "clicked_at")
+}
+SET_FIRST_MESSAGES = {
+    field: SET_FIRST.format(table="delivery_message", field=field) + " WHERE e.id = n.id"
+    for field in ("opened_at", "clicked_at")
+}
+FIRSTS_OF_EMAILS = """
+SELECT lead_id, opened_at, clicked_at FROM delivery_email
+ WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(ids)s::bigint[]) ORDER BY lead_id FOR UPDATE
+"""
+FIRSTS_OF_MESSAGES = """
+SELECT id, opened_at, clicked_at FROM delivery_message WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR UPDATE
+"""
+
 # An entry that comes twice is parked once.
 PARK = """
 INSERT INTO tracking_parkedevent (id, payload, due_at)

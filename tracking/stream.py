@@ -54,12 +54,17 @@ def client(url: str, timeout_seconds: float) -> redis.Redis:
     )
 
 
+def is_away() -> bool:
+    """Whether Redis did not answer in time a moment ago: nobody should wait for it now."""
+    return time.monotonic() < _away.until
+
+
 def append(occurrence: Occurrence) -> bool:
     """Put an event on the stream; False, logged and counted, where Redis is away. Never raises for that.
 
     Waits a second at most, and not at all in the second after a time-out.
     """
-    if time.monotonic() < _away.until:
+    if is_away():
         _away.count(occurrence.kind, "paused after a time-out")
         return False
     try:

@@ -1,4 +1,4 @@
-"""The tasks of what comes back. All run on the control worker, by beat."""
+"""The tasks of what comes back. Most run on the control worker, by beat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
 from campaigns.infrastructure import RETRIED
-from tracking import consume, partitions, roll
+from tracking import consume, enqueue, partitions, roll
+from tracking import reclassify as reclassification
 
 log = logging.getLogger(__name__)
 
@@ -43,3 +44,18 @@ def roll_up() -> None:
     rolled = roll.roll_up()
     if rolled.batches:
         log.info("counted for reports: %s", rolled)
+
+
+@shared_task(name="tracking.reclassify", **RETRIED)
+def reclassify(run_id: int) -> bool:
+    """Judge stored events again. Twice at once is harmless: each round is one transaction that locks the run's row."""
+    return reclassification.run(run_id)
+
+
+@shared_task(name="tracking.resume_reclassifications", **RETRIED)
+def resume_reclassifications() -> int:
+    """Wake workers for runs that stand still. A second wake-up shares the work."""
+    found = reclassification.stranded()
+    for run_id in found:
+        enqueue.reclassify(run_id)
+    return len(found)

@@ -15,7 +15,7 @@ from campaigns.public_limits import limited
 from delivery import content
 from delivery.engine.token import Door
 from delivery.messages import doors
-from tracking import stream, visitor, who
+from tracking import rules, stream, visitor
 from tracking.doors import Subject, subject_of
 from tracking.occurrence import SMALLINT, happened
 from tracking.pages import come_back_later, not_found, private
@@ -79,7 +79,8 @@ def view_in_browser(_request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _append(kind: str, request: HttpRequest, subject: Subject, number: int | None = None) -> None:
-    verdict = who.classify(visitor.visit(kind, request))
+    visit = visitor.visit(kind, request)
+    verdict = rules.current().classify(visit)
     stream.append(
         happened(
             kind,
@@ -87,8 +88,9 @@ def _append(kind: str, request: HttpRequest, subject: Subject, number: int | Non
             link_number=number,
             who=verdict.who,
             who_reason=verdict.reason,
-            user_agent=visitor.user_agent(request),
+            user_agent=visit.user_agent,
             network=visitor.network(request),
+            data=visit.signals(),
         )
     )
 

@@ -2,6 +2,7 @@ from tracking.models.breakdown import Breakdown, EmailChange, ReportSettings
 from tracking.models.engagement import CampaignEngagement, LeadEngagement
 from tracking.models.event import Event
 from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
+from tracking.models.visitor_rule import Reclassification, VisitorRule
 from tracking.models.waiting import AsideEvent, ParkedEvent
 
 __all__ = [
@@ -15,5 +16,7 @@ __all__ = [
     "LinkRollup",
     "MinuteRollup",
     "ParkedEvent",
+    "Reclassification",
     "ReportSettings",
+    "VisitorRule",
 ]

@@ -131,6 +131,12 @@ class PostgresAway:
 
 def drain_in_a_process(failpoint: str = "") -> subprocess.CompletedProcess[str]:
     """One drain in a process of its own, against this test's database; `failpoint`: "name:path"."""
+    code = "import django; django.setup(); from tracking.consume import drain; print(drain(seconds=30))"
+    return in_a_process(code, failpoint)
+
+
+def in_a_process(code: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
+    """Some Python in a process of its own, against this test's database; `failpoint`: "name:path"."""
     url = urlsplit(settings.DATABASE_URL)
     environment = {
         **os.environ,
@@ -143,7 +149,6 @@ def drain_in_a_process(failpoint: str = "") -> subprocess.CompletedProcess[str]:
         "MASSMAILER_FAILPOINT": failpoint,
         "DJANGO_SETTINGS_MODULE": "massmailer.settings",
     }
-    code = "import django; django.setup(); from tracking.consume import drain; print(drain(seconds=30))"
     return subprocess.run(
         [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
