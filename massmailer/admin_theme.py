@@ -72,6 +72,8 @@ def work_items() -> list[Item]:
         model_item("Campaigns", "campaign", "campaigns.campaign"),
         model_item("Leads", "person", "campaigns.lead"),
         model_item("Lists", "list_alt", "campaigns.mailinglist"),
+        model_item("Topics", "sell", "campaigns.topic"),
+        model_item("Forms", "dynamic_form", "campaigns.subscriptionform"),
         model_item("Segments", "filter_alt", "campaigns.segment"),
         model_item("Templates", "draft", "campaigns.template"),
         model_item("Imports", "upload_file", "campaigns.leadimport"),

@@ -80,6 +80,7 @@ def configure() -> None:
             "campaigns.resolve_mail_domains": {"queue": "default"},
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
+            "tracking.forget_unconfirmed": {"queue": "default"},
             "tracking.roll_up": {"queue": "control"},
             "tracking.reclassify": {"queue": "default"},
             "tracking.resume_reclassifications": {"queue": "control"},
@@ -135,6 +136,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "check-dead-letters": every(60, "delivery.check_dead_letters"),
         # stored opens and clicks that are judged anew, where the worker died
         "resume-reclassifications": every(60, "tracking.resume_reclassifications"),
+        # who never confirmed a subscription; it erases leads one by one, so the control worker is no place for it
+        "forget-unconfirmed": every(3600, "tracking.forget_unconfirmed", queue="default"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),

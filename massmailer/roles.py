@@ -10,7 +10,18 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import router
 
-MARKETING_MODELS = ("campaign", "lead", "mailinglist", "segment", "template", "leadimport", "suppression")
+MARKETING_MODELS = (
+    "campaign",
+    "lead",
+    "mailinglist",
+    "segment",
+    "template",
+    "leadimport",
+    "suppression",
+    "topic",
+    "subscriptionform",
+    "suppressionimport",
+)
 BEAT_MODELS = ("periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule")
 OPERATOR_MODELS = (
     "provider", "pool", "poolmember", "sendingdomain", "grouplimit", "warmup", "senderlimit", "retrypolicy",

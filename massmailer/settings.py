@@ -155,7 +155,15 @@ IMPORT_MAX_BYTES = int(positive_number("MASSMAILER_IMPORT_MAX_BYTES", 2 * 1024**
 # from a company's scanner; "repeated" counts by e-mail instead: one-click requests of a mail provider share a network
 PUBLIC_LIMITS = rates(
     "MASSMAILER_PUBLIC_LIMITS",
-    {"open": "60000/m", "click": "12000/m", "view": "1200/m", "unsubscribe": "1200/m", "repeated": "60/m"},
+    {
+        "open": "60000/m",
+        "click": "12000/m",
+        "view": "1200/m",
+        "unsubscribe": "1200/m",
+        "repeated": "60/m",
+        "form": "60/m",
+        "confirm": "300/m",
+    },
 )
 
 # --- sandbox mailbox ------------------------------------------------------------------------------------------------

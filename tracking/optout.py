@@ -61,7 +61,8 @@ def apply(occurrence: Occurrence) -> None:
         return
     scope = _scope(occurrence, person)
     leaving = occurrence.kind == "unsubscribe"
-    changed = leave(person, scope, _source(subject)) if leaving else come_back(person, scope)
+    source = _source(subject)
+    changed = leave(person, scope, source) if leaving else come_back(person, scope, source)
     # a request that changes nothing leaves no event, unless it is the first one of its campaign
     if changed or (leaving and _is_unmarked(subject)):
         record([occurrence._replace(data={**(occurrence.data or {}), "scope": scope})])

@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 
 from campaigns import addresses
 from campaigns.models import Campaign, Lead, ListMembership, MailingList, Suppression
+from campaigns.suppression.add import suppress
+from campaigns.suppression.release import release_own
 from delivery.models import Message
 from tracking.doors import Subject
 
@@ -16,6 +18,7 @@ LIST = "list"
 ALL = "all"
 # messages with this tag are test sends: their unsubscribe links change nothing
 TEST_TAG = "test"
+THEMSELVES = "the person themselves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,18 @@ def leave(person: Person, scope: str, source: str) -> bool:
     if scope == LIST:
         return _leave_list(person)
     changed = _set_status(person, Lead.Status.SUBSCRIBED, Lead.Status.UNSUBSCRIBED)
-    return _suppress(person.address, source) or changed
+    new = suppress([person.address], reason=Suppression.Reason.UNSUBSCRIBE, source=source) if person.address else 0
+    return changed or new > 0
 
 
-def come_back(person: Person, scope: str) -> bool:
+def come_back(person: Person, scope: str, source: str) -> bool:
     """Undo what the person did, never what a bounce, a complaint or an operator did. True when anything changed."""
     if scope == LIST:
         left = _memberships(person).filter(status=ListMembership.Status.UNSUBSCRIBED)
         return left.update(status=ListMembership.Status.SUBSCRIBED, changed_at=Now()) > 0
     changed = _set_status(person, Lead.Status.UNSUBSCRIBED, Lead.Status.SUBSCRIBED)
-    own = _suppressions(person.address).filter(reason=Suppression.Reason.UNSUBSCRIBE)
-    return own.delete()[0] > 0 or changed
+    released = bool(person.address) and release_own(person.address, by=THEMSELVES, why=f"came back by {source}")
+    return released or changed
 
 
 def masked(address: str) -> str:
@@ -136,17 +140,3 @@ def _leave_list(person: Person) -> bool:
 
 def _set_status(person: Person, old: Lead.Status, new: Lead.Status) -> bool:
     return Lead.objects.filter(pk=person.lead_id, status=old).update(status=new, updated_at=Now()) > 0
-
-
-def _suppress(address: str, source: str) -> bool:
-    if not address or _suppressions(address).exists():
-        return False
-    suppression = Suppression(
-        kind=Suppression.Kind.ADDRESS,
-        digest=addresses.digest(address),
-        value=address,
-        reason=Suppression.Reason.UNSUBSCRIBE,
-        source=source,
-    )
-    Suppression.objects.bulk_create([suppression], ignore_conflicts=True)
-    return True

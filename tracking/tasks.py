@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from campaigns.infrastructure import RETRIED
 from tracking import consume, enqueue, partitions, roll
 from tracking import reclassify as reclassification
+from tracking.forms import cleanup
 
 log = logging.getLogger(__name__)
 
@@ -59,3 +60,9 @@ def resume_reclassifications() -> int:
     for run_id in found:
         enqueue.reclassify(run_id)
     return len(found)
+
+
+@shared_task(name="tracking.forget_unconfirmed", **RETRIED)
+def forget_unconfirmed() -> None:
+    """Forget who never confirmed a subscription. Twice at once is harmless: each lead is locked and looked at again."""
+    cleanup.forget_unconfirmed()

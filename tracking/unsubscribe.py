@@ -6,6 +6,7 @@ import logging
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -45,10 +46,16 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if subject is None:
         return not_found()
     if request.method != "POST":
-        return page("unsubscribe.html", {"standing": _standing(subject)})
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+        context = {"standing": _standing(subject), "preferences_url": reverse("tracking-preferences", args=[token])}
+        return page("unsubscribe.html", context)
+    if is_too_large(request):
         return page("too_large.html", status=413)
     return _change(request, subject)
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """The body is larger than any form of ours; refuse it unread."""
+    return int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES
 
 
 def _change(request: HttpRequest, subject: Subject) -> HttpResponse:

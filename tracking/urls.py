@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from tracking import pages, unsubscribe, views
+from tracking import pages, preference_views, unsubscribe, views
+from tracking.forms import views as form_views
 
 urlpatterns = [
     path("o/<slug:token>.gif", views.pixel, name="tracking-open"),
     path("c/<slug:token>/<int:number>", views.click, name="tracking-click"),
     path("v/<slug:token>", views.view_in_browser, name="tracking-view"),
     path("u/<slug:token>", unsubscribe.unsubscribe, name="tracking-unsubscribe"),
+    path("u/<slug:token>/preferences", preference_views.preferences_page, name="tracking-preferences"),
+    path("f/<slug:slug>", form_views.form_page, name="tracking-form"),
+    path("confirm/<slug:token>", form_views.confirm_page, name="tracking-confirm"),
     # addresses that a mail program has cut or changed
-    re_path(r"^[ocvu]/", pages.not_found),
+    re_path(r"^([ocvuf]|confirm)/", pages.not_found),
 ]

@@ -6,8 +6,10 @@ from campaigns.admin.lead import LeadAdmin
 from campaigns.admin.lead_import import LeadImportAdmin
 from campaigns.admin.mailing_list import MailingListAdmin
 from campaigns.admin.segment import SegmentAdmin
+from campaigns.admin.subscription_form import SubscriptionFormAdmin
 from campaigns.admin.suppression import SuppressionAdmin
 from campaigns.admin.template import TemplateAdmin
+from campaigns.admin.topic import TopicAdmin
 
 __all__ = [
     "ApiKeyAdmin",
@@ -16,6 +18,8 @@ __all__ = [
     "LeadImportAdmin",
     "MailingListAdmin",
     "SegmentAdmin",
+    "SubscriptionFormAdmin",
     "SuppressionAdmin",
     "TemplateAdmin",
+    "TopicAdmin",
 ]

@@ -26,7 +26,7 @@ from campaigns.services.pace import Pace
 from campaigns.services.preflight import preflight
 
 DRAFT_FIELDSETS = (
-    ("Campaign", {"fields": ("name", ("segment", "mailing_list"), "priority")}),
+    ("Campaign", {"fields": ("name", ("segment", "mailing_list"), ("topic", "priority"))}),
     ("Sender", {"fields": (("from_name", "from_email"), "reply_to")}),
     ("Content", {"fields": ("template", "subject", "preheader", "body_format", "body")}),
     (
@@ -45,7 +45,10 @@ DRAFT_FIELDSETS = (
 )
 # raw markup is for those who may change it; everybody else has the preview
 FROZEN_FIELDSETS = (
-    ("Campaign", {"fields": ("name", "audience_link", "priority", "scheduled_at", "launched_at", "finished_at")}),
+    (
+        "Campaign",
+        {"fields": ("name", "audience_link", "topic", "priority", "scheduled_at", "launched_at", "finished_at")},
+    ),
     ("Sender", {"fields": ("from_name", "from_email", "reply_to")}),
     ("Content", {"fields": ("subject", "preheader")}),
     ("Pace and hours", {"fields": ("pace_words", "ignores_frequency_cap")}),

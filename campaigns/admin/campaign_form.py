@@ -90,6 +90,7 @@ class CampaignForm(PaceForm, WrittenForm):
             "template",
             "segment",
             "mailing_list",
+            "topic",
             "priority",
             *Pace().fields(),
             "by_local_time",

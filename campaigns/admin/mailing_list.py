@@ -14,11 +14,11 @@ from campaigns.models import ListMembership, MailingList
 
 @admin.register(MailingList)
 class MailingListAdmin(ModelAdmin):
-    list_display = ("name", "members", "description", "created_at")
+    list_display = ("name", "members", "is_public", "description", "created_at")
     search_fields = ("name",)
     search_help_text = "Search by name"
     sortable_by = ("name",)
-    fields = ("name", "description", "members")
+    fields = ("name", "description", "is_public", "title", "members")
     readonly_fields = ("members",)
     list_per_page = 50
     actions = None

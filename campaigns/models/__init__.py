@@ -1,5 +1,6 @@
 from campaigns.models.api_key import ApiKey, IdempotentAnswer
 from campaigns.models.campaign import Campaign, FeedEntry
+from campaigns.models.consent import Consent, SubscriptionForm
 from campaigns.models.lead import Lead, ListMembership, MailDomain, MailingList, Topic
 from campaigns.models.lead_import import LeadImport
 from campaigns.models.segment import Segment
@@ -9,6 +10,7 @@ from campaigns.models.template import Template
 __all__ = [
     "ApiKey",
     "Campaign",
+    "Consent",
     "FeedEntry",
     "IdempotentAnswer",
     "Lead",
@@ -17,6 +19,7 @@ __all__ = [
     "MailDomain",
     "MailingList",
     "Segment",
+    "SubscriptionForm",
     "Suppression",
     "SuppressionRelease",
     "Template",

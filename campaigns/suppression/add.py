@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -59,7 +59,7 @@ def add(entries: Sequence[Entry], *, source: str) -> int:
     if not entries:
         return 0
     unique = _strongest(entries)
-    parameters = {
+    parameters: dict[str, Any] = {
         "kinds": [one.kind for one in unique],
         "digests": [one.digest for one in unique],
         "values": [one.value for one in unique],

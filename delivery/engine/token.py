@@ -49,6 +49,8 @@ class Door(StrEnum):
     BOUNCE = "bounce"
     METADATA = "metadata"
     PREFERENCES = "preferences"
+    # a subscription's confirmation: the parent is the consent, the lead's place holds the second in which it runs out
+    CONFIRM = "confirm"
 
 
 EVERY_EMAIL = (Door.OPEN, Door.CLICK, Door.VIEW, Door.UNSUBSCRIBE, Door.BOUNCE)
