@@ -26,6 +26,7 @@ from delivery import (
 )
 from delivery.dead import alert as dead_alert
 from delivery.dead import decisions as dead_decisions
+from delivery.messages import content, copies
 
 
 @shared_task(name="delivery.send_batch", acks_late=False)
@@ -101,3 +102,9 @@ def check_dead_letters() -> bool:
 def run_dead_decision(decision_id: int) -> bool:
     """Carry a decision about dead letters out. Each chunk is changed and marked in one transaction: twice is once."""
     return dead_decisions.run(decision_id)
+
+
+@shared_task(name="delivery.forget_messages", **RETRIED)
+def forget_messages() -> int:
+    """Drop copies whose days are over, and contents that nobody needs. A second runner finds nothing left."""
+    return copies.drop_expired() + content.forget()

@@ -72,6 +72,7 @@ def configure() -> None:
             "delivery.advance_warm_ups": {"queue": "control"},
             "delivery.deliver_alerts": {"queue": "control"},
             "delivery.check_dead_letters": {"queue": "control"},
+            "delivery.forget_messages": {"queue": "default"},
             "delivery.launch_campaign": {"queue": "default"},
             "delivery.run_dead_decision": {"queue": "default"},
             "campaigns.import_leads": {"queue": "default"},
@@ -138,6 +139,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "resume-reclassifications": every(60, "tracking.resume_reclassifications"),
         # who never confirmed a subscription; it erases leads one by one, so the control worker is no place for it
         "forget-unconfirmed": every(3600, "tracking.forget_unconfirmed", queue="default"),
+        # copies of messages whose days are over, contents that no message needs
+        "forget-messages": every(600, "delivery.forget_messages", queue="default"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),
