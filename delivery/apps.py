@@ -13,7 +13,7 @@ class DeliveryConfig(AppConfig):
         from delivery import frequency, opening
         from delivery.erase import scrub_ledger
         from delivery.pace_check import check_duration, check_frequency_cap, check_local_time
-        from delivery.panel import decisions_panel, hours_panel, pool_panel
+        from delivery.panel import decisions_panel, departure_panel, hours_panel, pool_panel
         from delivery.preflight import check_provider, check_sending_domain
 
         register_eraser(scrub_ledger)
@@ -26,4 +26,5 @@ class DeliveryConfig(AppConfig):
         register_panel(hours_panel)
         register_panel(decisions_panel)
         register_panel(pool_panel)
+        register_panel(departure_panel)
         register_pace_listener(opening.reopen)

@@ -9,7 +9,8 @@ from django.db.models import F, Sum
 
 from campaigns.models import Campaign
 from campaigns.panels import Panel
-from delivery import opening, pools
+from delivery import departures, opening, pools
+from delivery.models import Departure
 
 UNDER_WAY = (Campaign.State.SENDING, Campaign.State.PAUSED, Campaign.State.SENT)
 
@@ -58,6 +59,13 @@ def zone_hours(campaign: Campaign) -> list[ZoneHours]:
         local = [moment.astimezone(zone) if moment else None for moment in (opens_at, closes_at)]
         found.append(ZoneHours(zone.key, leads[name], *local))
     return sorted(found, key=lambda one: (one.opens_at or now, one.zone))
+
+
+def departure_panel(campaign: Campaign) -> Panel | None:
+    """How long half, 99 % and 99.9 % took to leave; nothing before half of it has left."""
+    departure = Departure.objects.filter(campaign=campaign).select_related("campaign").first()
+    reached = list(departures.seconds_of(departure).items()) if departure else []
+    return Panel("How fast it left", "admin/delivery/departure_panel.html", {"reached": reached}) if reached else None
 
 
 def decisions_panel(campaign: Campaign) -> Panel | None:

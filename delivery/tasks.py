@@ -15,6 +15,8 @@ from campaigns.models import Campaign
 from delivery import (
     alerts,
     collect,
+    departures,
+    guardrails,
     launch,
     message_sender,
     numbers,
@@ -58,8 +60,11 @@ def collect_retries() -> int:
 
 @shared_task(name="delivery.refresh_counters")
 def refresh_counters() -> int:
-    """Copy numbers to campaign rows. The last writer writes the same sums."""
-    return numbers.refresh_counters()
+    """Copy numbers to campaign rows and pause campaigns that pass a limit. The last writer writes the same sums."""
+    changed = numbers.refresh_counters()
+    guardrails.check()
+    departures.note()
+    return changed
 
 
 @shared_task(name="delivery.ensure_partitions", **RETRIED)

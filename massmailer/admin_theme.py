@@ -88,6 +88,7 @@ def delivery_items() -> list[Item]:
         model_item("Sending domains", "alternate_email", "delivery.sendingdomain"),
         model_item("Retries", "replay", "delivery.retrypolicy"),
         model_item("Reply rules", "rule", "delivery.replyrule"),
+        model_item("Guardrails", "health_and_safety", "delivery.guardrailpolicy"),
         model_item("Sending policy", "speed", "delivery.sendingpolicy"),
         page_item("E-mails", "mail", "delivery_emails", "delivery.view_email"),
         page_item("Transactional messages", "receipt_long", "delivery_messages", "delivery.view_message"),

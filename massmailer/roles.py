@@ -25,7 +25,7 @@ MARKETING_MODELS = (
 BEAT_MODELS = ("periodictask", "intervalschedule", "crontabschedule", "solarschedule", "clockedschedule")
 OPERATOR_MODELS = (
     "provider", "pool", "poolmember", "sendingdomain", "grouplimit", "warmup", "senderlimit", "retrypolicy",
-    "replyrule", "sendingpolicy", "alertsettings", "alert", "providerevent", "providerusage",
+    "replyrule", "sendingpolicy", "guardrailpolicy", "alertsettings", "alert", "providerevent", "providerusage",
 )  # fmt: skip
 ALL = ("view", "add", "change", "delete")
 

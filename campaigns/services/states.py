@@ -64,14 +64,17 @@ def unschedule_campaign(*, campaign_id: int, by: Any = None) -> None:
     _move(campaign_id, by, "put back to draft", State.DRAFT, (State.SCHEDULED,), scheduled_at=None)
 
 
-def pause_campaign(*, campaign_id: int, by: Any = None) -> None:
-    """Sending to paused: no new window is claimed. Raises Campaign.DoesNotExist or StateConflict."""
-    _move(campaign_id, by, "paused", State.PAUSED, (State.SENDING,))
+def pause_campaign(*, campaign_id: int, by: Any = None, reason: str = "") -> None:
+    """Sending to paused: no new window is claimed. Raises Campaign.DoesNotExist or StateConflict.
+
+    reason: what its page says about it, for a pause that no person made.
+    """
+    _move(campaign_id, by, "paused", State.PAUSED, (State.SENDING,), state_reason=reason)
 
 
 def resume_campaign(*, campaign_id: int, by: Any = None) -> None:
     """Paused to sending. Raises Campaign.DoesNotExist or StateConflict."""
-    _move(campaign_id, by, "resumed", State.SENDING, (State.PAUSED,))
+    _move(campaign_id, by, "resumed", State.SENDING, (State.PAUSED,), state_reason="")
 
 
 def cancel_campaign(*, campaign_id: int, by: Any = None) -> None:

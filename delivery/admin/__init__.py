@@ -1,12 +1,13 @@
 """The operators' pages of the admin site, and what delivery adds to the marketers' pages."""
 
 from campaigns.admin import registry
-from delivery.admin import campaign_pool
+from delivery.admin import campaign_pool, guardrail
 from delivery.admin.alert import AlertAdmin
 from delivery.admin.alert_settings import AlertSettingsAdmin
 from delivery.admin.decisions import UnknownDecisionAdmin
 from delivery.admin.domain import SendingDomainAdmin
 from delivery.admin.emails import lead_section
+from delivery.admin.guardrail import GuardrailPolicyAdmin
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
 from delivery.admin.reply_rule import ReplyRuleAdmin
@@ -40,11 +41,21 @@ registry.register_campaign_button(
         states=campaign_pool.STATES,
     )
 )
+registry.register_campaign_button(
+    registry.CampaignButton(
+        title="Guardrails",
+        icon="health_and_safety",
+        url_name="delivery_campaign_guardrail",
+        permission=guardrail.PERMISSION,
+        states=guardrail.STATES,
+    )
+)
 registry.register_lead_section(lead_section)
 
 __all__ = [
     "AlertAdmin",
     "AlertSettingsAdmin",
+    "GuardrailPolicyAdmin",
     "PoolAdmin",
     "ProviderAdmin",
     "ReplyRuleAdmin",

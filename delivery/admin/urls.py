@@ -10,6 +10,7 @@ from delivery.admin import (
     dead_letters,
     dead_list,
     emails,
+    guardrail,
     hours,
     message,
     messages,
@@ -49,6 +50,11 @@ urlpatterns = [
     path("delivery/dead/decisions/<int:decision_id>/stop/", guarded(dead_list.stop), name="delivery_dead_stop"),
     path("delivery/dead/<int:campaign_id>/requeue/", guarded(dead_letters.requeue_view), name="delivery_dead_requeue"),
     path("delivery/dead/<int:campaign_id>/discard/", guarded(dead_letters.discard_view), name="delivery_dead_discard"),
+    path(
+        "campaigns/campaign/<int:campaign_id>/guardrails/",
+        guarded(guardrail.guardrail_view),
+        name="delivery_campaign_guardrail",
+    ),
     path("campaigns/campaign/<int:campaign_id>/pool/", guarded(campaign_pool.pool_view), name="delivery_campaign_pool"),
     path(
         "campaigns/campaign/<int:campaign_id>/test-send/",

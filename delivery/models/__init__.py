@@ -4,6 +4,7 @@ from delivery.models.dead import DeadDecision
 from delivery.models.decision import UnknownDecision
 from delivery.models.domain import SendingDomain
 from delivery.models.email import Email
+from delivery.models.guardrail import CampaignGuardrail, Departure, GuardrailPolicy
 from delivery.models.limits import (
     GroupLimit,
     LeadTouch,
@@ -22,11 +23,14 @@ __all__ = [
     "Alert",
     "AlertSettings",
     "Batch",
+    "CampaignGuardrail",
     "CampaignPool",
     "DeadDecision",
+    "Departure",
     "Email",
     "FrozenContent",
     "GroupLimit",
+    "GuardrailPolicy",
     "LeadTouch",
     "Link",
     "Message",

@@ -80,12 +80,25 @@ def _database_families(stored: database.DatabaseNumbers) -> Iterator[Metric]:
     )
     yield _counter("campaign_emails_claimed", "Leads of batches that a worker has claimed.", stored.claimed)
     yield _counter("campaign_emails_recorded", "Claimed leads whose outcome is recorded.", stored.recorded)
+    yield _departure_family(stored.departures)
     yield _gauge("transactional_queued", "Transactional messages waiting to be sent.", stored.messages_queued)
     yield _gauge(
         "oldest_due_transactional_age_seconds",
         "How long the oldest transactional message that could be sent has waited.",
         stored.oldest_due_message_seconds,
     )
+
+
+def _departure_family(departures: list[database.Departed]) -> Metric:
+    family = GaugeMetricFamily(
+        "campaign_departure_seconds",
+        "From the launch until so many percent of the audience had had their first try.",
+        labels=["campaign", "percent"],
+    )
+    for found in departures:
+        for share, seconds in found.seconds_by_share.items():
+            family.add_metric([str(found.campaign_id), share], seconds)
+    return family
 
 
 def _redis_families(counted: broker.RedisNumbers) -> Iterator[Metric]:

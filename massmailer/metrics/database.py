@@ -6,6 +6,7 @@ The campaigns table holds one row a campaign; batches one row a thousand e-mails
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import connection, transaction
 
@@ -13,6 +14,7 @@ from delivery.dead import alert as dead_alert
 
 # a scrape must not add to the trouble of a database that is busy
 STATEMENT_TIMEOUT_MS = 3000
+SHARES = ("50", "99", "99.9")
 STATUSES = ("pending", "deferred", "sent", "bounced", "failed", "dead", "skipped", "unknown")
 
 # the workers count by id, people look for names
@@ -48,6 +50,22 @@ FROM delivery_message WHERE status IN ('queued', 'deferred', 'sending')
 """
 
 
+# of the campaigns that a graph is looked at for; the number of time series stays bounded
+RECENT_DEPARTURES = """
+SELECT c.id, c.launched_at, d.half_at, d.most_at, d.all_at
+  FROM delivery_departure d JOIN campaigns_campaign c ON c.id = d.campaign_id
+ WHERE c.launched_at > now() - interval '7 days' ORDER BY c.launched_at DESC LIMIT 50
+"""
+
+
+@dataclass(frozen=True)
+class Departed:
+    """Seconds from the launch until so much of a campaign's audience had had its first try, by share in percent."""
+
+    campaign_id: int
+    seconds_by_share: dict[str, float]
+
+
 @dataclass(frozen=True)
 class DatabaseNumbers:
     """Ages in seconds. providers: name by id. claimed, recorded: positions of batches. dead: with transactional ones.
@@ -67,10 +85,11 @@ class DatabaseNumbers:
     messages_queued: int
     messages_deferred: int
     oldest_due_message_seconds: float
+    departures: list[Departed]
 
 
 def read() -> DatabaseNumbers:
-    """Ask PostgreSQL eight short questions. Raises django.db.Error, after three seconds each at most."""
+    """Ask PostgreSQL nine short questions. Raises django.db.Error, after three seconds each at most."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
         cursor.execute(PROVIDERS)
@@ -85,6 +104,8 @@ def read() -> DatabaseNumbers:
         (oldest_batch,) = cursor.fetchone()
         cursor.execute(MESSAGES)
         queued, deferred, oldest_message = cursor.fetchone()
+        cursor.execute(RECENT_DEPARTURES)
+        departures = [_departed(*row) for row in cursor.fetchall()]
     return DatabaseNumbers(
         providers=providers,
         campaigns_by_state=by_state,
@@ -98,4 +119,10 @@ def read() -> DatabaseNumbers:
         messages_queued=queued,
         messages_deferred=deferred,
         oldest_due_message_seconds=oldest_message,
+        departures=departures,
     )
+
+
+def _departed(campaign_id: int, launched_at: datetime, *reached: datetime | None) -> Departed:
+    named = zip(SHARES, reached, strict=True)
+    return Departed(campaign_id, {share: (at - launched_at).total_seconds() for share, at in named if at})

@@ -25,6 +25,7 @@ OWN: dict[str, tuple[str, str]] = {
     "delivery_alertsettings_send_test": ("alertsettings", "O"),
     "delivery_campaign_emails": ("campaign", "MOV"),
     "delivery_campaign_emails_csv": ("campaign", "MV"),
+    "delivery_campaign_guardrail": ("campaign", "MO"),
     "delivery_campaign_pool": ("campaign", "MO"),
     "delivery_dead": ("", "MOV"),
     "delivery_dead_csv": ("", "MV"),
@@ -56,8 +57,8 @@ OWN: dict[str, tuple[str, str]] = {
 # the method is judged before the person
 POST_ALONE = ("delivery_dead_stop", "delivery_provider_test", "delivery_sendingdomain_dns")
 MODELS = (
-    "alert", "alertsettings", "pool", "provider", "replyrule", "retrypolicy", "sendingdomain", "sendingpolicy",
-    "unknowndecision",
+    "alert", "alertsettings", "guardrailpolicy", "pool", "provider", "replyrule", "retrypolicy", "sendingdomain",
+    "sendingpolicy", "unknowndecision",
 )  # fmt: skip
 USUAL = ("changelist", "add", "change", "delete", "history")
 USUAL_NAMES = {f"delivery_{model}_{page}" for model in MODELS for page in USUAL}
