@@ -70,6 +70,7 @@ def work_items() -> list[Item]:
     return [
         {"title": "Dashboard", "icon": "space_dashboard", "link": reverse_lazy("admin:index")},
         model_item("Campaigns", "campaign", "campaigns.campaign"),
+        page_item("Reports", "monitoring", "tracking_reports", "tracking.view_reports"),
         model_item("Leads", "person", "campaigns.lead"),
         model_item("Lists", "list_alt", "campaigns.mailinglist"),
         model_item("Topics", "sell", "campaigns.topic"),

@@ -17,6 +17,7 @@ urlpatterns = [
     *([path("admin/sandbox/", include("massmailer.sandbox.urls"))] if settings.SANDBOX_ENABLED else []),
     path("admin/running/", admin.site.admin_view(running_view), name="running_campaigns"),
     path("admin/", include("delivery.admin.urls")),
+    path("admin/", include("tracking.admin.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("", include("tracking.urls")),

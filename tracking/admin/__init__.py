@@ -1,5 +1,21 @@
-"""The admin pages of what comes back. Importing this package registers them."""
+"""The admin pages of what comes back and of reports, and what they add to the pages of campaigns and leads."""
 
+from campaigns.admin import registry
 from tracking.admin import visitor_rule
+from tracking.admin.pages import VIEW
+from tracking.admin.report_settings import ReportSettingsAdmin
+from tracking.admin.timeline import lead_section
 
-__all__ = ["visitor_rule"]
+registry.register_campaign_button(
+    registry.CampaignButton(
+        title="Report",
+        icon="monitoring",
+        url_name="tracking_report",
+        permission=VIEW,
+        dialog=False,
+        states=("sending", "paused", "sent", "cancelled"),
+    )
+)
+registry.register_lead_section(lead_section)
+
+__all__ = ["ReportSettingsAdmin", "visitor_rule"]

@@ -1,0 +1,60 @@
+"""How mail arrives where: domains and mailbox groups over all campaigns of the last days."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from tracking.models.breakdown import FIRST_COLUMNS, STATUS_COLUMNS
+from tracking.reports.breakdown import label_of, provider_names, totals_from
+from tracking.reports.database import read_only, rows
+from tracking.reports.rates import Totals
+
+DAYS = (7, 30, 90)
+DIMENSIONS = ("group", "domain", "provider")
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverabilityRow:
+    """One domain, group or provider over several campaigns."""
+
+    value: str
+    label: str
+    campaigns: int
+    totals: Totals
+
+    @property
+    def failed_or_dead(self) -> int:
+        return self.totals.failed + self.totals.dead
+
+
+_SUMS = ", ".join(f"sum(b.{name})::bigint" for name in (*STATUS_COLUMNS, *FIRST_COLUMNS))
+
+# Campaigns by their launch, then their rows by key. 20 campaigns of 20,000 domains each: 150 ms; groups: 2 ms.
+DELIVERABILITY = f"""
+SELECT b.value, count(*), {_SUMS}
+  FROM campaigns_campaign c
+  JOIN tracking_breakdown b ON b.campaign_id = c.id AND b.dimension = %(dimension)s
+ WHERE c.launched_at >= %(since)s
+ GROUP BY 1 HAVING sum(b.sent + b.bounced_hard + b.bounced_soft + b.deferred + b.failed + b.dead) > 0
+ ORDER BY sum(b.sent + b.bounced_hard + b.bounced_soft) DESC, 1 LIMIT %(limit)s
+"""  # noqa: S608 (columns of ours, no values)
+
+
+@read_only
+def deliverability(dimension: str, *, since: dt.datetime, limit: int = PAGE) -> tuple[DeliverabilityRow, ...]:
+    """The values with most e-mails, over all campaigns launched since then. Raises ValueError for another dimension."""
+    if dimension not in DIMENSIONS:
+        raise ValueError(f"Not by {dimension}: by {', '.join(DIMENSIONS)}.")
+    found = rows(DELIVERABILITY, {"dimension": dimension, "since": since, "limit": limit})
+    labels = provider_names() if dimension == "provider" else {}
+    return tuple(
+        DeliverabilityRow(
+            value=row[0],
+            label=label_of(dimension, row[0], labels),
+            campaigns=row[1],
+            totals=totals_from(dict(zip((*STATUS_COLUMNS, *FIRST_COLUMNS), row[2:], strict=True))),
+        )
+        for row in found
+    )
