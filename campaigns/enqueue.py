@@ -16,6 +16,11 @@ def import_leads(import_id: int) -> None:
     transaction.on_commit(lambda: _send("campaigns.import_leads", import_id))
 
 
+def import_suppressions(import_id: int) -> None:
+    """Wake a worker for this import of suppressions once the transaction commits."""
+    transaction.on_commit(lambda: _send("campaigns.import_suppressions", import_id))
+
+
 def resolve_mail_domains() -> None:
     """Look up the next domains; where this is lost, beat asks again within a minute."""
     _send("campaigns.resolve_mail_domains")

@@ -9,6 +9,7 @@ from campaigns import enqueue, mail_domains
 from campaigns.api import idempotency
 from campaigns.infrastructure import RETRIED
 from campaigns.leads import imports, uploads
+from campaigns.suppression import imports as suppression_imports
 
 
 @shared_task(name="campaigns.import_leads", **RETRIED)
@@ -22,7 +23,15 @@ def import_leads(import_id: int) -> None:
 def requeue_imports() -> None:
     """Queue imports whose runner died, and forget old files. Twice is harmless: see `import_leads`."""
     imports.requeue_stranded()
+    suppression_imports.requeue_stranded()
     uploads.discard_old_files()
+
+
+@shared_task(name="campaigns.import_suppressions", **RETRIED)
+def import_suppressions(import_id: int) -> None:
+    """Run one import of suppressions. Twice at once is harmless, as for `import_leads`: what is suppressed already
+    changes nothing."""
+    suppression_imports.run_import(import_id)
 
 
 @shared_task(name="campaigns.resolve_mail_domains", **RETRIED)

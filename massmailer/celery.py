@@ -76,6 +76,7 @@ def configure() -> None:
             "delivery.launch_campaign": {"queue": "default"},
             "delivery.run_dead_decision": {"queue": "default"},
             "campaigns.import_leads": {"queue": "default"},
+            "campaigns.import_suppressions": {"queue": "default"},
             "campaigns.requeue_imports": {"queue": "control"},
             "campaigns.prune_idempotency": {"queue": "default"},
             "campaigns.resolve_mail_domains": {"queue": "default"},

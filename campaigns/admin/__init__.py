@@ -7,7 +7,8 @@ from campaigns.admin.lead_import import LeadImportAdmin
 from campaigns.admin.mailing_list import MailingListAdmin
 from campaigns.admin.segment import SegmentAdmin
 from campaigns.admin.subscription_form import SubscriptionFormAdmin
-from campaigns.admin.suppression import SuppressionAdmin
+from campaigns.admin.suppression import SuppressionAdmin, SuppressionReleaseAdmin
+from campaigns.admin.suppression_import import SuppressionImportAdmin
 from campaigns.admin.template import TemplateAdmin
 from campaigns.admin.topic import TopicAdmin
 
@@ -20,6 +21,8 @@ __all__ = [
     "SegmentAdmin",
     "SubscriptionFormAdmin",
     "SuppressionAdmin",
+    "SuppressionImportAdmin",
+    "SuppressionReleaseAdmin",
     "TemplateAdmin",
     "TopicAdmin",
 ]

@@ -28,7 +28,7 @@ def export_rows(
     Raises campaigns.segments.SegmentInvalid for a condition that is none, before the first chunk.
     """
     statement = _statement(mailing_list, condition)
-    return _chunks(statement, b"\xef\xbb\xbf" if for_spreadsheet else b"")
+    return chunks_of(statement, b"\xef\xbb\xbf" if for_spreadsheet else b"")
 
 
 def _statement(mailing_list: MailingList | None, condition: Any) -> str:
@@ -42,10 +42,10 @@ def _statement(mailing_list: MailingList | None, condition: Any) -> str:
         wheres.append(query.where)
         params.extend(query.params)
     select = sql.EXPORT.format(
-        email=_guarded("lead.email"),
-        first_name=_guarded("lead.first_name"),
-        last_name=_guarded("lead.last_name"),
-        tags=_guarded(_tags()),
+        email=guarded("lead.email"),
+        first_name=guarded("lead.first_name"),
+        last_name=guarded("lead.last_name"),
+        tags=guarded(_tags()),
         where=" AND ".join(wheres),
     )
     connection.ensure_connection()
@@ -53,7 +53,8 @@ def _statement(mailing_list: MailingList | None, condition: Any) -> str:
     return ClientCursor(connection.connection).mogrify(f"COPY ({select}) TO STDOUT WITH (FORMAT csv, HEADER)", params)
 
 
-def _guarded(expression: str) -> str:
+def guarded(expression: str) -> str:
+    """The SQL expression as it may stand in a file that somebody opens in a spreadsheet; see `guard`."""
     return f"CASE WHEN {expression} ~ E{_literal(DANGEROUS)} THEN '''' || {expression} ELSE {expression} END"
 
 
@@ -67,7 +68,8 @@ def _literal(pattern: str) -> str:
     return "'" + pattern.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _chunks(statement: str, start: bytes) -> Iterator[bytes]:
+def chunks_of(statement: str, start: bytes) -> Iterator[bytes]:
+    """What a COPY gives, in chunks of about CHUNK_BYTES."""
     gathered = bytearray(start)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for piece in copy:

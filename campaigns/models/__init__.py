@@ -5,6 +5,7 @@ from campaigns.models.lead import Lead, ListMembership, MailDomain, MailingList,
 from campaigns.models.lead_import import LeadImport
 from campaigns.models.segment import Segment
 from campaigns.models.suppression import Suppression, SuppressionRelease
+from campaigns.models.suppression_import import SuppressionImport
 from campaigns.models.template import Template
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Segment",
     "SubscriptionForm",
     "Suppression",
+    "SuppressionImport",
     "SuppressionRelease",
     "Template",
     "Topic",

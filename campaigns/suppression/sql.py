@@ -27,3 +27,14 @@ UPDATE campaigns_lead SET status = %(status)s, updated_at = now()
  WHERE id IN (SELECT id FROM campaigns_lead WHERE email = ANY(%(emails)s) ORDER BY id FOR UPDATE)
    AND status = 'subscribed'
 """
+
+# One runner per import, in all processes; it goes with the session, so a killed runner frees it.
+TRY_LOCK = "SELECT pg_try_advisory_lock(7204813::bigint << 32 | %s)"
+UNLOCK = "SELECT pg_advisory_unlock(7204813::bigint << 32 | %s)"
+
+# What the import takes back: a value, or the hash where no value is stored. {value}: guarded against spreadsheets.
+EXPORT = """
+SELECT CASE WHEN value = '' THEN encode(digest, 'hex') ELSE {value} END AS value, kind, reason, {source} AS source,
+       to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at
+  FROM campaigns_suppression WHERE {where} ORDER BY id
+"""
