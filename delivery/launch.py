@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from campaigns import state_changes
 from campaigns.content import CompiledContent, ContentInvalid, compile_content
 from campaigns.models import Campaign
 from campaigns.services.audience import audience_sql
@@ -66,6 +67,7 @@ def _freeze(campaign_id: int) -> bool:
     Campaign.objects.filter(pk=campaign_id).update(
         state=Campaign.State.SENDING, launched_at=Now(), state_reason="", finished_at=None
     )
+    state_changes.tell(campaign_id, Campaign.State.SENDING)
     return True
 
 

@@ -100,6 +100,7 @@ def delivery_items() -> list[Item]:
         model_item("Decisions", "gavel", "delivery.unknowndecision"),
         model_item("Alerts", "notifications", "delivery.alert"),
         model_item("Opens and clicks", "ads_click", "tracking.visitorrule"),
+        model_item("Webhooks", "webhook", "tracking.webhookendpoint"),
     ]
 
 

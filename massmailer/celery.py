@@ -84,6 +84,8 @@ def configure() -> None:
             "tracking.ensure_partitions": {"queue": "control"},
             "tracking.forget_unconfirmed": {"queue": "default"},
             "tracking.roll_up": {"queue": "control"},
+            "tracking.deliver_webhooks": {"queue": "default"},
+            "tracking.prune_webhooks": {"queue": "default"},
             "tracking.reclassify": {"queue": "default"},
             "tracking.resume_reclassifications": {"queue": "control"},
         },
@@ -136,6 +138,9 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "deliver-alerts": every(5, "delivery.deliver_alerts"),
         # dead letters that wait for somebody; decisions about them whose worker died go on
         "check-dead-letters": every(60, "delivery.check_dead_letters"),
+        # webhooks of other programs; they wait for strangers' servers, so the control worker is no place for them
+        "deliver-webhooks": every(2, "tracking.deliver_webhooks", queue="default"),
+        "prune-webhooks": every(3600, "tracking.prune_webhooks", queue="default"),
         # stored opens and clicks that are judged anew, where the worker died
         "resume-reclassifications": every(60, "tracking.resume_reclassifications"),
         # who never confirmed a subscription; it erases leads one by one, so the control worker is no place for it

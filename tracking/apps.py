@@ -10,12 +10,18 @@ class TrackingConfig(AppConfig):
         from campaigns.leads.erase import register_eraser
         from campaigns.panels import register_panel
         from campaigns.segments import register_field
-        from tracking import engagement, rules
+        from campaigns.state_changes import register_state_listener
+        from delivery.messages.events import register_listener
+        from tracking import engagement, hooks, rules
         from tracking.engagement.fields import FIELDS
+        from tracking.hooks.endpoints import forget_lead
         from tracking.panel import report_panel
 
         register_panel(report_panel)
         register_eraser(engagement.forget)
+        register_eraser(forget_lead)
+        register_listener(hooks.message_changed)
+        register_state_listener(hooks.campaign_moved)
         for field in FIELDS:
             register_field(field)
         post_migrate.connect(rules.seed, sender=self, dispatch_uid="tracking.rules.seed")

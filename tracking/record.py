@@ -12,7 +12,7 @@ from django.db import connection
 
 from campaigns import failpoints
 from delivery import metrics
-from tracking import engagement, ledger, partitions, rollups, rules, sql, who
+from tracking import engagement, hooks, ledger, partitions, rollups, rules, sql, who
 from tracking.occurrence import Occurrence
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
     rollups.add(fresh)
     engagement.add(fresh)
     ledger.mark(fresh)
+    hooks.enqueue(fresh)
     _park(early)
     set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])
     return Recorded(len(fresh), tuple(occurrence.id for occurrence in early), len(astray))

@@ -13,6 +13,7 @@ from campaigns.infrastructure import RETRIED
 from tracking import consume, enqueue, partitions, roll
 from tracking import reclassify as reclassification
 from tracking.forms import cleanup
+from tracking.hooks import deliver, endpoints
 
 log = logging.getLogger(__name__)
 
@@ -66,3 +67,15 @@ def resume_reclassifications() -> int:
 def forget_unconfirmed() -> None:
     """Forget who never confirmed a subscription. Twice at once is harmless: each lead is locked and looked at again."""
     cleanup.forget_unconfirmed()
+
+
+@shared_task(name="tracking.deliver_webhooks", **RETRIED)
+def deliver_webhooks() -> int:
+    """Post webhooks that are due. A second run finds the lock taken; a post that is made twice has the same id."""
+    return deliver.deliver_due()
+
+
+@shared_task(name="tracking.prune_webhooks", **RETRIED)
+def prune_webhooks() -> int:
+    """Forget old deliveries. Twice is harmless: what is gone is gone."""
+    return endpoints.prune()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 
+from campaigns import state_changes
 from campaigns.models.lead import Lead, MailingList, Topic
 from campaigns.models.segment import Segment
 from campaigns.models.template import BodyFormat, Template
@@ -16,7 +17,11 @@ from campaigns.models.template import BodyFormat, Template
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def move(self, *, pk: int, to: str, allowed_from: tuple[str, ...], **changes: object) -> bool:
         """Compare-and-set of the state. False when the campaign stood in none of `allowed_from`."""
-        return self.filter(pk=pk, state__in=allowed_from).update(state=to, **changes) == 1
+        with transaction.atomic(using=self.db):
+            is_moved = self.filter(pk=pk, state__in=allowed_from).update(state=to, **changes) == 1
+            if is_moved:
+                state_changes.tell(pk, to)
+        return is_moved
 
 
 class Campaign(models.Model):

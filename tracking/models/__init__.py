@@ -4,6 +4,7 @@ from tracking.models.event import Event
 from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
 from tracking.models.visitor_rule import Reclassification, VisitorRule
 from tracking.models.waiting import AsideEvent, ParkedEvent
+from tracking.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AsideEvent",
@@ -19,4 +20,6 @@ __all__ = [
     "Reclassification",
     "ReportSettings",
     "VisitorRule",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]
