@@ -45,15 +45,25 @@ def once(request: HttpRequest, key: ApiKey, name: str, work: Work) -> HttpRespon
     """
     _check_name(name)
     fingerprint = _fingerprint(request)
-    with transaction.atomic():
+
+    def claimed() -> HttpResponseBase:
         stored = _claim(key.pk, name)
         if stored is not None:
             return _replay(stored, fingerprint)
         response = work()
-        if response.status_code >= 400 or not isinstance(response, HttpResponse):
-            transaction.set_rollback(True)
-        else:
+        if response.status_code < 400 and isinstance(response, HttpResponse):
             _store(key.pk, name, fingerprint, response)
+        return response
+
+    return whole(claimed)
+
+
+def whole(work: Work) -> HttpResponseBase:
+    """Do the work in one transaction, which an answer that refuses takes back."""
+    with transaction.atomic():
+        response = work()
+        if response.status_code >= 400:
+            transaction.set_rollback(True)
     return response
 
 

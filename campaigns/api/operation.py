@@ -48,9 +48,11 @@ class ApiOperation(Operation):
         key = caller(request)
         headers.update(limits.take(key))
         bodies.read(request, self.max_body_bytes, self.body_types)
-        name = request.headers.get(idempotency.HEADER)
-        if request.method != "POST" or name is None:
+        if request.method == "GET":
             return super().run(request, **path)
+        name = request.headers.get(idempotency.HEADER) if request.method == "POST" else None
+        if name is None:
+            return idempotency.whole(lambda: super(ApiOperation, self).run(request, **path))
         return idempotency.once(request, key, name, lambda: super(ApiOperation, self).run(request, **path))
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any
 
 from ninja import Path, Schema
-from pydantic import ConfigDict
+from pydantic import AfterValidator, AwareDatetime, ConfigDict
 
 MOST_ID = 2**63 - 1
 Id = Annotated[int, Path(ge=1, le=MOST_ID)]
+
+
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    """PostgreSQL knows no offset above 16 hours, and calendars no year 0."""
+    try:
+        return moment.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise ValueError("Choose a moment in a year from 2 to 9998.") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Given(Schema):

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from ninja import Router
 
+from campaigns.api.campaigns import router as campaigns
+from campaigns.api.leads import router as leads
+from campaigns.api.lists import router as lists
+from campaigns.api.segments import router as segments
+from campaigns.api.suppressions import router as suppressions
 from campaigns.api.templates import router as templates
 from delivery.api.messages import router as messages
+from delivery.api.progress import router as progress
+from delivery.api.providers import router as providers
+from tracking.api.events import router as events
+from tracking.api.reports import router as reports
 
 
 def all_routers() -> list[tuple[str, Router]]:
     return [
         ("/messages", messages),
         ("/templates", templates),
+        ("/leads", leads),
+        ("/lists", lists),
+        ("/segments", segments),
+        ("/campaigns", campaigns),
+        ("/campaigns", progress),
+        ("/campaigns", reports),
+        ("/suppressions", suppressions),
+        ("/events", events),
+        ("/providers", providers),
     ]

@@ -6,6 +6,7 @@ The table is made by a migration in SQL; rows are written by `tracking.record` a
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Event(models.Model):
@@ -33,6 +34,8 @@ class Event(models.Model):
     pk = models.CompositePrimaryKey("at", "id")
     at = models.DateTimeField()
     id = models.UUIDField()
+    # when it was written down: what reads on behind a position goes by this, for events come late
+    recorded_at = models.DateTimeField(db_default=Now())
     kind = models.TextField(choices=Kind.choices)
     campaign_id = models.BigIntegerField(null=True)
     message_id = models.BigIntegerField(null=True)

@@ -1,0 +1,307 @@
+"""Campaigns: drafts, and the verbs that launch, hold and end them. Progress and report stand in the layers above."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Schema
+from pydantic import Field
+
+from campaigns.api import etags
+from campaigns.api.callers import caller
+from campaigns.api.errors import At, invalid, not_found
+from campaigns.api.paging import Page, Paging, page_by_id
+from campaigns.api.router import ApiRouter
+from campaigns.api.schemas import MOST_ID, Given, Id, Moment
+from campaigns.models import Campaign, MailingList, Segment, Template
+from campaigns.services import drafts, states
+from campaigns.services.campaigns import create_campaign
+from campaigns.services.headers import Sender
+from campaigns.services.pace import MOST_PER_HOUR, Pace
+from campaigns.services.preflight import preflight
+
+router = ApiRouter("campaigns")
+MOST_BODY = 900_000
+EXAMPLE = {
+    "name": "Spring sale",
+    "subject": "Hello {{ lead.first_name | default: 'there' }}",
+    "from_name": "Acme",
+    "from_email": "news@acme.example",
+    "body_format": "html",
+    "body": '<p>Twenty percent off. <a href="{{ unsubscribe_url }}">Unsubscribe</a></p>',
+    "list_id": 1,
+}
+BodyFormat = Literal["mjml", "html"]
+AnId = Annotated[int, Field(ge=1, le=MOST_ID)]
+State = Literal["draft", "scheduled", "launching", "sending", "paused", "sent", "cancelled"]
+
+
+class CampaignFields(Given):
+    preheader: str | None = Field(None, max_length=250, description="The line that inboxes show after the subject.")
+    from_name: str | None = Field(None, max_length=100)
+    reply_to: str | None = Field(None, max_length=254)
+    text: str | None = Field(None, max_length=MOST_BODY, description="Plain text; made from the body when left empty.")
+    segment_id: AnId | None = Field(None, description="Who it goes to. A segment or a list, not both.")
+    list_id: AnId | None = None
+    priority: int | None = Field(None, ge=0, le=9, description="9 is the most urgent; 5 when left out.")
+    max_per_hour: int | None = Field(None, ge=1, le=MOST_PER_HOUR, description="As fast as possible when left out.")
+    send_from: dt.time | None = Field(None, description="Only from this time of day on, such as `09:00`.")
+    send_until: dt.time | None = Field(None, description="And until then; may be past midnight.")
+    send_weekdays: list[Annotated[int, Field(ge=1, le=7)]] | None = Field(
+        None, max_length=7, description="1 for Monday to 7; every day when empty."
+    )
+    by_local_time: bool | None = Field(None, description="The hours are those of each lead's time zone.")
+    ignores_frequency_cap: bool | None = Field(None, description="For notices that everybody must get.")
+
+
+class CampaignIn(CampaignFields):
+    name: str = Field(min_length=1, max_length=200)
+    from_email: str = Field(max_length=254)
+    template_id: AnId | None = Field(None, description="Fills subject, preheader, body and text that are left out.")
+    subject: str | None = Field(None, max_length=400, description="Liquid tags work here.")
+    body_format: BodyFormat | None = Field(None, description="`mjml` when left out.")
+    body: str | None = Field(None, max_length=MOST_BODY)
+
+
+class CampaignChange(CampaignFields):
+    name: str | None = Field(None, min_length=1, max_length=200)
+    from_email: str | None = Field(None, max_length=254)
+    subject: str | None = Field(None, max_length=400)
+    body_format: BodyFormat | None = None
+    body: str | None = Field(None, max_length=MOST_BODY)
+
+
+class Schedule(Given):
+    at: Moment = Field(description="When to send, with its time zone: `2026-05-04T09:00:00+02:00`.")
+
+
+class CampaignListed(Schema):
+    id: int
+    name: str
+    subject: str
+    state: State
+    state_reason: str = Field(description="Why a launch failed, where one did.")
+    scheduled_at: dt.datetime | None
+    launched_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class CampaignOut(CampaignListed):
+    preheader: str
+    from_name: str
+    from_email: str
+    reply_to: str
+    body_format: BodyFormat
+    body: str
+    text: str
+    segment_id: int | None
+    list_id: int | None = Field(alias="mailing_list_id")
+    priority: int
+    max_per_hour: int | None
+    send_from: dt.time | None
+    send_until: dt.time | None
+    send_weekdays: list[int]
+    by_local_time: bool
+    ignores_frequency_cap: bool
+
+
+class ProblemOut(Schema):
+    severity: Literal["error", "warning"]
+    code: str
+    message: str
+    part: str
+    line: int
+    column: int
+
+
+class PreflightOut(Schema):
+    can_be_sent: bool = Field(description="False while there is an error.")
+    problems: list[ProblemOut] = Field(description="Errors first.")
+
+
+class CampaignSearch(Paging):
+    state: State | None = None
+
+
+@router.read("", response=Page[CampaignListed])
+def list_campaigns(request: HttpRequest, wanted: Annotated[CampaignSearch, Query()]) -> dict[str, Any]:
+    """List campaigns."""
+    rows = Campaign.objects.filter(state=wanted.state) if wanted.state else Campaign.objects.all()
+    found, following = page_by_id(rows, wanted, "campaigns")
+    return {"items": found, "next": following}
+
+
+@router.create("", response={201: CampaignOut}, example=EXAMPLE)
+def create_draft(request: HttpRequest, campaign: CampaignIn) -> HttpResponse:
+    """Create a campaign.
+
+    As a draft: nothing is sent. What could not be sent like this is refused, each mistake at its place.
+    """
+    given = campaign.given()
+    written = _written(given, given.pop("template_id", None))
+    pace = Pace(
+        given.get("max_per_hour"), given.get("send_from"), given.get("send_until"),
+        tuple(given.get("send_weekdays", ())),
+    )  # fmt: skip
+    made = create_campaign(
+        name=given["name"],
+        sender=Sender(given.get("from_name", ""), given["from_email"]),
+        reply_to=given.get("reply_to", ""),
+        priority=given.get("priority", 5),
+        pace=pace,
+        by_local_time=given.get("by_local_time", False),
+        ignores_frequency_cap=given.get("ignores_frequency_cap", False),
+        created_by=caller(request).created_by,
+        **_audience(given),
+        **written,
+    )
+    made.refresh_from_db()
+    return etags.answer(request, CampaignOut.from_orm(made), 201)
+
+
+@router.read("/{campaign_id}", response=CampaignOut, etag=True)
+def get_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Read a campaign."""
+    return etags.answer(request, CampaignOut.from_orm(_find(campaign_id)))
+
+
+@router.change("/{campaign_id}", response=CampaignOut, etag=True, problems=(409,), example={"subject": "Last days"})
+def change_one_draft(request: HttpRequest, campaign_id: Id, campaign: CampaignChange) -> HttpResponse:
+    """Change a draft.
+
+    What is left out stays; a segment takes the place of a list, and a list that of a segment.
+    """
+    given = campaign.given()
+    audience = _audience(given)
+    for name in ("segment_id", "list_id"):
+        given.pop(name, None)
+    if any(audience.values()):
+        given |= audience
+    with transaction.atomic():
+        found = drafts.lock_draft(_find(campaign_id).pk)
+        etags.demand(request, CampaignOut.from_orm(found))
+        changed = drafts.change_draft(found, given)
+    return etags.answer(request, CampaignOut.from_orm(changed))
+
+
+@router.remove("/{campaign_id}", response={204: None}, problems=(409,))
+def delete_one_draft(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Delete a draft.
+
+    Campaigns in other states stay: what was sent must be explainable.
+    """
+    drafts.delete_draft(_find(campaign_id).pk)
+    return HttpResponse(status=204)
+
+
+@router.read("/{campaign_id}/preflight", response=PreflightOut)
+def check_campaign(request: HttpRequest, campaign_id: Id) -> PreflightOut:
+    """Look at what would go wrong.
+
+    Content, audience, provider, sending domain, pace: errors must be put right before it is sent, warnings should.
+    """
+    problems = preflight(_find(campaign_id))
+    return PreflightOut(
+        can_be_sent=not any(one.is_error for one in problems), problems=[ProblemOut.from_orm(one) for one in problems]
+    )
+
+
+@router.create("/{campaign_id}/schedule", response=CampaignOut, verb="launch",
+               example={"at": "2030-05-04T09:00:00+02:00"})  # fmt: skip
+def schedule_one_campaign(request: HttpRequest, campaign_id: Id, schedule: Schedule) -> HttpResponse:
+    """Schedule a draft.
+
+    Preflight runs first. The audience is worked out when the time has come.
+    """
+    return _moved(request, campaign_id, states.schedule_campaign, at=schedule.at)
+
+
+@router.create("/{campaign_id}/launch", response=CampaignOut, verb="launch")
+def launch_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Launch a draft now.
+
+    Preflight runs first; content and audience are frozen, and sending begins within seconds.
+    """
+    return _moved(request, campaign_id, states.schedule_campaign)
+
+
+@router.create("/{campaign_id}/unschedule", response=CampaignOut, verb="launch")
+def unschedule_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Put a scheduled campaign back to draft."""
+    return _moved(request, campaign_id, states.unschedule_campaign)
+
+
+@router.create("/{campaign_id}/pause", response=CampaignOut, verb="launch")
+def pause_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Pause a campaign.
+
+    E-mails that are being handed over are finished; no new ones begin until it is resumed.
+    """
+    return _moved(request, campaign_id, states.pause_campaign)
+
+
+@router.create("/{campaign_id}/resume", response=CampaignOut, verb="launch")
+def resume_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Resume a paused campaign.
+
+    It goes on where it stopped. Nobody gets a second copy.
+    """
+    return _moved(request, campaign_id, states.resume_campaign)
+
+
+@router.create("/{campaign_id}/cancel", response=CampaignOut, verb="launch")
+def cancel_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
+    """Cancel a campaign for good.
+
+    What has been sent stays sent; all other leads are recorded as skipped.
+    """
+    return _moved(request, campaign_id, states.cancel_campaign)
+
+
+def _moved(request: HttpRequest, campaign_id: int, change: Any, **options: Any) -> HttpResponse:
+    change(campaign_id=_find(campaign_id).pk, by=caller(request), **options)
+    return etags.answer(request, CampaignOut.from_orm(_find(campaign_id)))
+
+
+def _find(campaign_id: int) -> Campaign:
+    found = Campaign.objects.filter(pk=campaign_id).first()
+    if found is None:
+        raise not_found("campaign")
+    return found
+
+
+def _written(given: dict[str, Any], template_id: int | None) -> dict[str, Any]:
+    """What a person writes, filled from a template where it is left out."""
+    names = ("subject", "preheader", "body_format", "body", "text")
+    written = {name: given[name] for name in names if name in given}
+    if template_id is not None:
+        template = Template.objects.filter(pk=template_id).first()
+        if template is None:
+            raise invalid(At(f"There is no template {template_id}.", pointer="#/template_id"))
+        # body, its format and its plain text belong together
+        parts = ("subject", "preheader") if written.get("body") else names
+        written = {**{name: getattr(template, name) for name in parts}, **written}
+    missing = [name for name in ("subject", "body") if not str(written.get(name, "")).strip()]
+    if missing:
+        words = "Write one, or name a template that has one."
+        raise invalid(*(At(f"The {name} is missing. {words}", pointer=f"#/{name}") for name in missing))
+    return written
+
+
+def _audience(given: dict[str, Any]) -> dict[str, Any]:
+    """The chosen segment and list, looked up; one of them at most. Raises ApiError 422."""
+    segment_id, list_id = given.get("segment_id"), given.get("list_id")
+    if segment_id is not None and list_id is not None:
+        raise invalid(At("Choose a segment or a list, not both.", pointer="#/list_id"))
+    segment = Segment.objects.filter(pk=segment_id).first() if segment_id is not None else None
+    mailing_list = MailingList.objects.filter(pk=list_id).first() if list_id is not None else None
+    if segment_id is not None and segment is None:
+        raise invalid(At(f"There is no segment {segment_id}.", pointer="#/segment_id"))
+    if list_id is not None and mailing_list is None:
+        raise invalid(At(f"There is no list {list_id}.", pointer="#/list_id"))
+    return {"segment": segment, "mailing_list": mailing_list}
