@@ -34,6 +34,6 @@ def drop(_apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("tracking", "0006_honest_opens")]
+    dependencies = [("tracking", "0007_webhooks")]
 
     operations = [migrations.RunPython(build, drop)]
