@@ -7,15 +7,22 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns.leads.erase import register_eraser
+        from campaigns.leads.person import register_exporter, register_person_eraser
         from campaigns.panels import register_panel
         from campaigns.services.pace import register_pace_listener
         from campaigns.services.preflight import register_check
-        from delivery import frequency, opening
+        from delivery import frequency, opening, person
         from delivery.erase import scrub_ledger
         from delivery.pace_check import check_duration, check_frequency_cap, check_local_time
         from delivery.panel import decisions_panel, departure_panel, hours_panel, pool_panel
         from delivery.preflight import check_provider, check_sending_domain
 
+        register_person_eraser(person.scrub_messages)
+        register_person_eraser(person.forget_soft_bounces)
+        register_exporter("emails", person.emails)
+        register_exporter("messages", person.messages)
+        register_exporter("frequency", person.touches)
+        register_exporter("soft_bounces", person.soft_bounces)
         register_eraser(scrub_ledger)
         register_eraser(frequency.forget)
         register_check(check_provider)

@@ -8,17 +8,23 @@ class TrackingConfig(AppConfig):
 
     def ready(self) -> None:
         from campaigns.leads.erase import register_eraser
+        from campaigns.leads.person import register_exporter, register_person_eraser
         from campaigns.panels import register_panel
         from campaigns.segments import register_field
         from campaigns.state_changes import register_state_listener
         from delivery.messages.events import register_listener
-        from tracking import engagement, hooks, rules
+        from tracking import engagement, hooks, person, rules
         from tracking.engagement.fields import FIELDS
         from tracking.hooks.endpoints import forget_lead
         from tracking.panel import report_panel
 
         register_panel(report_panel)
         register_eraser(engagement.forget)
+        # before delivery's own, which takes the addresses out of messages: this app stands above it in INSTALLED_APPS
+        register_person_eraser(person.scrub_events)
+        register_exporter("events", person.events)
+        register_exporter("engagement", person.engagement)
+        register_exporter("set_aside", person.aside)
         register_eraser(forget_lead)
         register_listener(hooks.message_changed)
         register_state_listener(hooks.campaign_moved)

@@ -6,8 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -23,6 +21,7 @@ from campaigns.admin import registry
 from campaigns.admin.base import KeysetModelAdmin, find, finish
 from campaigns.admin.fields import JSONTextField, TagsField
 from campaigns.leads.erase import erase_lead
+from campaigns.leads.portrait import as_json
 from campaigns.models import Lead, ListMembership, MailingList
 
 STATUS_VARIANTS = {"subscribed": "success", "unsubscribed": "default", "bounced": "warning", "complained": "danger"}
@@ -88,13 +87,6 @@ class LeadForm(forms.ModelForm):
         return self.cleaned_data["language"].strip().lower()
 
 
-def scrub_log(lead_id: int) -> None:
-    """The log of changes keeps the number only: an erased address must not live on in it."""
-    content_type = ContentType.objects.get_for_model(Lead)
-    entries = LogEntry.objects.filter(content_type=content_type, object_id=str(lead_id))
-    entries.update(object_repr=f"erased lead {lead_id}")
-
-
 @admin.register(Lead)
 class LeadAdmin(KeysetModelAdmin):
     form = LeadForm
@@ -104,7 +96,7 @@ class LeadAdmin(KeysetModelAdmin):
     search_fields = ("email",)
     search_help_text = "Address begins with…"
     actions = None
-    actions_detail = ("erase",)
+    actions_detail = ("export_data", "erase")
     change_form_template = "admin/campaigns/lead/change_form.html"
     fieldsets = (
         ("Person", {"fields": ("email", ("first_name", "last_name"), ("language", "time_zone"))}),
@@ -139,6 +131,16 @@ class LeadAdmin(KeysetModelAdmin):
             context["memberships"] = lead.memberships.select_related("mailing_list").order_by("mailing_list__name")
         return super().render_change_form(request, context, *args, **kwargs)
 
+    @action(description="Export data", icon="download", permissions=["view"])
+    def export_data(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Everything that is kept about the person, as a file. That it was fetched stands in the log."""
+        lead = find(Lead, object_id)
+        response = HttpResponse(as_json(lead.email), content_type="application/json; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="person-{lead.pk}.json"'
+        response.headers["Cache-Control"] = "no-store"
+        self.log_change(request, lead, "Exported their data.")
+        return response
+
     @action(
         description="Erase",
         icon="person_remove",
@@ -147,8 +149,8 @@ class LeadAdmin(KeysetModelAdmin):
         dialog={
             "title": "Erase this person for good?",
             "danger": True,
-            "description": "Name, address, attributes, tags and list memberships are deleted. Records of e-mails stay "
-            "without anything that names the person. This cannot be undone.",
+            "description": "Name, address, attributes, tags, lists and consents are deleted. Records of e-mails, "
+            "messages and events stay without anything that names the person. This cannot be undone.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Erase",
         },
@@ -157,7 +159,6 @@ class LeadAdmin(KeysetModelAdmin):
         lead = find(Lead, object_id)
         self.log_change(request, lead, "Erased.")
         erase_lead(lead_id=lead.pk)
-        scrub_log(lead.pk)
         messages.success(request, "The person is erased.")
         return finish(request, reverse("admin:campaigns_lead_changelist"))
 

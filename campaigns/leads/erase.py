@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.contrib.admin.models import LogEntry
 from django.db import transaction
+from django.db.models import Q
 
 from campaigns import addresses
-from campaigns.models import Lead, Suppression
+from campaigns.leads import person as people
+from campaigns.leads.person import Person
+from campaigns.models import Lead, Suppression, SuppressionRelease
 
 _erasers: list[Callable[[int], None]] = []
 
@@ -33,19 +37,51 @@ def erase_lead(lead_id: int) -> bool:
             return False
         for eraser in _erasers:
             eraser(lead_id)
-        _keep_only_the_hash(lead)
+        _suppress_who_must_not_be_mailed(lead)
+        _forget(Person(lead.pk, lead.email))
         lead.delete()
     return True
 
 
-def _keep_only_the_hash(lead: Lead) -> None:
-    digest = addresses.digest(lead.email)
+def erase_person(address: str) -> bool:
+    """Erase whoever has this address. False where there was no lead; what else is kept about it goes all the same.
+
+    Raises addresses.AddressInvalid.
+    """
+    normalised = addresses.normalise(address)
+    lead_id = Lead.objects.filter(email=normalised).values_list("pk", flat=True).first()
+    if lead_id is not None and erase_lead(lead_id):
+        return True
+    with transaction.atomic():
+        _forget(Person(0, normalised))
+    return False
+
+
+def _forget(person: Person) -> None:
+    """What is kept by address: of a suppression only its hash stays."""
+    for eraser in people.erasers():
+        eraser(person)
+    Suppression.objects.filter(digest=person.digest).update(value="")
+    SuppressionRelease.objects.filter(digest=person.digest).update(value="")
+    _scrub_log(person)
+
+
+def _scrub_log(person: Person) -> None:
+    """The log of changes keeps numbers only: an erased address must not live on in it."""
+    by_name = Q(object_repr=person.address)
+    of_lead = Q(content_type__app_label="campaigns", content_type__model="lead", object_id=str(person.lead_id))
+    LogEntry.objects.filter(of_lead).update(object_repr=f"erased lead {person.lead_id}")
+    LogEntry.objects.filter(by_name).update(object_repr="an erased person")
+
+
+def _suppress_who_must_not_be_mailed(lead: Lead) -> None:
     reason = _REASONS.get(Lead.Status(lead.status))
     if reason:
         Suppression.objects.get_or_create(
-            kind=Suppression.Kind.ADDRESS, digest=digest, defaults={"reason": reason, "source": "erased lead"}
+            kind=Suppression.Kind.ADDRESS,
+            digest=addresses.digest(lead.email),
+            defaults={"reason": reason, "source": "erased lead"},
         )
-    Suppression.objects.filter(digest=digest, kind=Suppression.Kind.ADDRESS).update(value="")
 
 
 _REASONS = {
