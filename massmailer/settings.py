@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -165,6 +166,18 @@ PUBLIC_LIMITS = rates(
         "confirm": "300/m",
     },
 )
+
+# --- the SMTP door for applications: off without a port ---------------------------------------------------------------
+SUBMISSION_PORT = env.int("MASSMAILER_SUBMISSION_PORT", default=0)
+# TLS from the first byte; needs the certificate
+SUBMISSION_TLS_PORT = env.int("MASSMAILER_SUBMISSION_TLS_PORT", default=0)
+SUBMISSION_HOST = env.str("MASSMAILER_SUBMISSION_HOST", default="127.0.0.1")
+# PEM files, read again each hour; the key may stand in the certificate's file
+SUBMISSION_CERTIFICATE = env.str("MASSMAILER_SUBMISSION_CERTIFICATE", default="")
+SUBMISSION_KEY = env.str("MASSMAILER_SUBMISSION_KEY", default="")
+# take keys over connections without TLS from other machines too: in a private network only
+SUBMISSION_PLAIN_AUTH = env.bool("MASSMAILER_SUBMISSION_PLAIN_AUTH", default=False)
+SUBMISSION_HOSTNAME = env.str("MASSMAILER_SUBMISSION_HOSTNAME", default=urlsplit(PUBLIC_URL).hostname or "localhost")
 
 # --- sandbox mailbox ------------------------------------------------------------------------------------------------
 SANDBOX_ENABLED = env.bool("MASSMAILER_SANDBOX", default=EMBEDDED)

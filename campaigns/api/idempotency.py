@@ -44,15 +44,19 @@ def once(request: HttpRequest, key: ApiKey, name: str, work: Work) -> HttpRespon
     is still under way.
     """
     _check_name(name)
-    fingerprint = _fingerprint(request)
+    return run_once(key.pk, name, _fingerprint(request), work)
+
+
+def run_once(key_id: int, name: str, fingerprint: bytes, work: Work) -> HttpResponseBase:
+    """As `once`, for a request that is known by its fingerprint: SHA-256 of what makes it the same."""
 
     def claimed() -> HttpResponseBase:
-        stored = _claim(key.pk, name)
+        stored = _claim(key_id, name)
         if stored is not None:
             return _replay(stored, fingerprint)
         response = work()
         if response.status_code < 400 and isinstance(response, HttpResponse):
-            _store(key.pk, name, fingerprint, response)
+            _store(key_id, name, fingerprint, response)
         return response
 
     return whole(claimed)

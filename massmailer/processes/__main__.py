@@ -43,6 +43,8 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--host", default=defaults.host, help="address it listens on (default %(default)s)")
     up.add_argument("--flower-port", type=int, default=defaults.flower_port, help="(default %(default)s)")
     up.add_argument("--sandbox-port", type=int, default=defaults.sandbox_port, help="(default %(default)s)")
+    door = int(os.environ.get("MASSMAILER_SUBMISSION_PORT") or defaults.submission_port)
+    up.add_argument("--submission-port", type=int, default=door, help="SMTP door for applications; 0: none")
     up.add_argument("--no-sandbox", dest="sandbox", action="store_false", help="without the mailbox for trying things")
     up.add_argument("--web-workers", type=int, default=defaults.web_workers, help="(default %(default)s)")
     up.add_argument("--bulk-workers", type=int, default=defaults.bulk_workers, help="children; 0: one for each core")

@@ -27,13 +27,14 @@ class StackOptions:
     """Ports, sizes and choice of processes.
 
     A worker count of 0 is one child for each core. `only` names the processes to run; empty runs the whole Procfile.
-    `environment` is handed to every process beside our own.
+    `environment` is handed to every process beside our own. submission_port: of the SMTP door, 0: it is not run.
     """
 
     port: int = 8000
     host: str = "127.0.0.1"
     flower_port: int = 5555
     sandbox_port: int = 2525
+    submission_port: int = 0
     sandbox: bool = True
     web_workers: int = 2
     transactional_workers: int = 2
@@ -46,6 +47,8 @@ class StackOptions:
         """Whether the process of that name is wanted."""
         if name == "sandbox" and not self.sandbox:
             return False
+        if name == "submission" and not self.submission_port:
+            return False
         return not self.only or name in self.only
 
     def ports(self) -> dict[str, tuple[str, int]]:
@@ -54,6 +57,7 @@ class StackOptions:
             "--port": ("web", self.port),
             "--flower-port": ("flower", self.flower_port),
             "--sandbox-port": ("sandbox", self.sandbox_port),
+            "--submission-port": ("submission", self.submission_port),
         }
         return {flag: place for flag, place in ports.items() if self.runs(place[0])}
 
@@ -75,6 +79,7 @@ def process_environment(options: StackOptions) -> dict[str, str]:
         "DEFAULT_WORKERS": str(options.default_workers),
         "MASSMAILER_FLOWER_PORT": str(options.flower_port),
         "MASSMAILER_SANDBOX_PORT": str(options.sandbox_port),
+        "MASSMAILER_SUBMISSION_PORT": str(options.submission_port),
         "MASSMAILER_SANDBOX": "true" if options.sandbox else "false",
         **options.environment,
     }
