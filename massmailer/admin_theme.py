@@ -101,6 +101,9 @@ def delivery_items() -> list[Item]:
         model_item("Alerts", "notifications", "delivery.alert"),
         model_item("Opens and clicks", "ads_click", "tracking.visitorrule"),
         model_item("Webhooks", "webhook", "tracking.webhookendpoint"),
+        model_item("Bounce mailboxes", "markunread_mailbox", "tracking.mailaccount"),
+        model_item("Stray messages", "contact_support", "tracking.straymail"),
+        model_item("Stray webhook events", "webhook", "tracking.strayevent"),
     ]
 
 

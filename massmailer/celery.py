@@ -82,6 +82,8 @@ def configure() -> None:
             "campaigns.resolve_mail_domains": {"queue": "default"},
             "tracking.drain": {"queue": "control"},
             "tracking.ensure_partitions": {"queue": "control"},
+            "tracking.visit_mailboxes": {"queue": "default"},
+            "tracking.prune_strays": {"queue": "control"},
             "tracking.forget_unconfirmed": {"queue": "default"},
             "tracking.roll_up": {"queue": "control"},
             "tracking.deliver_webhooks": {"queue": "default"},
@@ -147,6 +149,10 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "forget-unconfirmed": every(3600, "tracking.forget_unconfirmed", queue="default"),
         # copies of messages whose days are over, contents that no message needs
         "forget-messages": every(600, "delivery.forget_messages", queue="default"),
+        # bounces that arrive in mailboxes; servers may be slow, so the control worker is no place for it
+        "visit-mailboxes": every(60, "tracking.visit_mailboxes", queue="default"),
+        # what came back about no e-mail of ours is kept for a month
+        "prune-strays": every(600, "tracking.prune_strays"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),

@@ -164,6 +164,7 @@ PUBLIC_LIMITS = rates(
         "repeated": "60/m",
         "form": "60/m",
         "confirm": "300/m",
+        "webhook": "60000/m",
     },
 )
 

@@ -10,10 +10,13 @@ from celery import shared_task
 from django.db import InterfaceError, OperationalError
 
 from campaigns.infrastructure import RETRIED
+from delivery import soft_bounces
 from tracking import consume, enqueue, partitions, roll
 from tracking import reclassify as reclassification
 from tracking.forms import cleanup
 from tracking.hooks import deliver, endpoints
+from tracking.inbound import mailbox, strays
+from tracking.webhooks import state
 
 log = logging.getLogger(__name__)
 
@@ -79,3 +82,19 @@ def deliver_webhooks() -> int:
 def prune_webhooks() -> int:
     """Forget old deliveries. Twice is harmless: what is gone is gone."""
     return endpoints.prune()
+
+
+@shared_task(name="tracking.visit_mailboxes")
+def visit_mailboxes() -> None:
+    """Empty the mailboxes that bounces arrive in. Twice at once is harmless: a mailbox has one visitor at a time."""
+    for name, done in mailbox.visit_all().items():
+        if done.taken:
+            log.info("mailbox %s: %s", name, done)
+
+
+@shared_task(name="tracking.prune_strays", **RETRIED)
+def prune_strays() -> None:
+    """Delete what came back about no e-mail of ours and is old, or too many. Twice is harmless: it is gone then."""
+    gone = state.prune_strays() + strays.prune() + soft_bounces.prune()
+    if gone:
+        log.info("%s old notes of what came back are gone", gone)

@@ -12,6 +12,7 @@ from unfold.decorators import display
 
 from campaigns.templatetags.humanise import grouped
 from delivery import provider_health
+from delivery.admin.provider_panels import provider_panels
 from delivery.admin.provider_warm_up import plan_rows
 from delivery.engine.smtp import ProbeReport
 from delivery.models import PoolMember, Provider
@@ -44,6 +45,7 @@ class ProviderHealth(ModelAdmin):
         if provider is not None:
             context["health"] = provider_health.health(provider)
             context["plans"] = plan_rows(provider)
+            context["panels"] = provider_panels(request, provider)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description="Health", label=HEALTH_VARIANTS)

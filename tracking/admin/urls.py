@@ -1,11 +1,11 @@
-"""Addresses of the report pages, under the admin's."""
+"""Pages of tracking under the admin's address."""
 
 from __future__ import annotations
 
 from django.urls import path
 
 from campaigns.admin.base import guarded
-from tracking.admin import across, overview, recipients, timeline
+from tracking.admin import across, esp_webhook, overview, recipients, timeline
 
 urlpatterns = [
     path("reports/", guarded(overview.report_list), name="tracking_reports"),
@@ -24,5 +24,10 @@ urlpatterns = [
         "reports/<int:campaign_id>/csv-by/<path:dimension>/",
         guarded(overview.breakdown_csv),
         name="tracking_breakdown_csv",
+    ),
+    path(
+        "delivery/provider/<int:provider_id>/webhook/<slug:esp>/",
+        guarded(esp_webhook.webhook_page),
+        name="tracking_esp_webhook",
     ),
 ]

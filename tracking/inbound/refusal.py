@@ -45,7 +45,7 @@ def judge(
     said = f"{reply.code} {reply.words}" if reply is not None and has_code else telling
     shown = enhanced or status
     refusal = _CLASSES.get(verdict.kind, RefusalClass.UNDETERMINED)
-    return Recipient(address, refusal, shown, said.strip()[:MAX_REPLY], verdict.rule)
+    return Recipient(address, refusal, shown, said.strip()[:MAX_REPLY], verdict.rule, delayed)
 
 
 def second_look(

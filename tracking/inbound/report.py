@@ -35,6 +35,7 @@ class Recipient:
     address: "" where the message does not name it. refusal: means something in a bounce only.
     status: "x.y.z" of RFC 3463, or "". reply: the server's words, at most 500 characters.
     rule: the rule that chose the class; in other kinds what the message was known by.
+    delayed: the server goes on trying; nothing is decided yet.
     """
 
     address: str
@@ -42,6 +43,7 @@ class Recipient:
     status: str = ""
     reply: str = ""
     rule: str = ""
+    delayed: bool = False
 
     def as_dict(self) -> dict[str, str]:
         return {

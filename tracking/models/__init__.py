@@ -1,6 +1,8 @@
 from tracking.models.breakdown import Breakdown, EmailChange, ReportSettings
 from tracking.models.engagement import CampaignEngagement, LeadEngagement
 from tracking.models.event import Event
+from tracking.models.mailbox import MailAccount
+from tracking.models.returned import StrayEvent, StrayMail, WebhookState
 from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
 from tracking.models.visitor_rule import Reclassification, VisitorRule
 from tracking.models.waiting import AsideEvent, ParkedEvent
@@ -15,11 +17,15 @@ __all__ = [
     "LeadEngagement",
     "LinkClick",
     "LinkRollup",
+    "MailAccount",
     "MinuteRollup",
     "ParkedEvent",
     "Reclassification",
     "ReportSettings",
+    "StrayEvent",
+    "StrayMail",
     "VisitorRule",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WebhookState",
 ]
