@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("delivery", "0010_returns"),
-        ("tracking", "0008_event_recorded_at"),
+        ("tracking", "0009_event_message"),
     ]
 
     operations = [
