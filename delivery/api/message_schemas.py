@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from campaigns.api.schemas import Given
+from campaigns.api.schemas import Given, Moment
 from delivery.messages import accept, files, headers
 
 Status = Literal[
@@ -69,7 +69,7 @@ class MessageIn(Given):
     data: dict[str, Any] = Field({}, description="Values for all recipients: `{{ data.number }}`.")
     stream: str = Field("transactional", max_length=50, description="A stream that exists in the admin.")
     priority: int = Field(5, ge=0, le=9, description="9 is the most urgent.")
-    send_at: AwareDatetime | None = Field(None, description="Not before then; at most 30 days ahead.")
+    send_at: Moment | None = Field(None, description="Not before then; at most 30 days ahead.")
     tags: list[Tag] = Field([], max_length=accept.MAX_TAGS)
     metadata: dict[str, Any] = {}
     headers: dict[str, str] = Field(

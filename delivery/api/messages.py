@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from campaigns import addresses
 from campaigns.api.bodies import JSON_TYPE
@@ -20,7 +20,7 @@ from campaigns.api.errors import ApiError, At, invalid, not_found, pointer_to
 from campaigns.api.operation import compact
 from campaigns.api.paging import Page, Wanted, make_cursor, read_cursor
 from campaigns.api.router import ApiRouter
-from campaigns.api.schemas import Id
+from campaigns.api.schemas import Id, Moment
 from campaigns.content import ContentInvalid, ContentSource, Problem
 from campaigns.content.scan import Shield
 from campaigns.models import Template
@@ -51,8 +51,8 @@ class MessageFilter(Schema):
     to: str | None = Field(None, max_length=320, description="The whole address of the recipient.")
     tag: str | None = Field(None, max_length=50)
     stream: str | None = Field(None, max_length=50)
-    since: AwareDatetime | None = Field(None, description="Accepted at this moment or later.")
-    until: AwareDatetime | None = Field(None, description="Accepted before this moment.")
+    since: Moment | None = Field(None, description="Accepted at this moment or later.")
+    until: Moment | None = Field(None, description="Accepted before this moment.")
 
 
 Filter = Annotated[MessageFilter, Query()]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.docs import Swagger
 from ninja.openapi.schema import OpenAPISchema
 
 from campaigns.api import handlers
 from campaigns.api.bodies import StrictParser
-from campaigns.api.errors import ProblemDetails
+from campaigns.api.errors import ApiError, ProblemDetails, respond
 from massmailer.api import routers
+from tracking.reports import ReportTooSlow
 
 DESCRIPTION = """\
 Send transactional mail and drive campaigns. Every request bears a key: `Authorization: Bearer mm_…`. Keys are made in
@@ -37,6 +39,11 @@ class MassMailerAPI(NinjaAPI):
         return schema
 
 
+def _too_slow(_request: HttpRequest, _error: Any) -> HttpResponse:
+    detail = "Working it out took too long and was stopped. Try again when less is going on."
+    return respond(ApiError(503, detail, "took-too-long", headers={"Retry-After": "60"}))
+
+
 def make_api() -> NinjaAPI:
     api = MassMailerAPI(
         title="MassMailer",
@@ -47,6 +54,7 @@ def make_api() -> NinjaAPI:
         docs=Swagger({"persistAuthorization": False, "tryItOutEnabled": False, "defaultModelsExpandDepth": 0}),
     )
     handlers.install(api)
+    api.add_exception_handler(ReportTooSlow, _too_slow)
     for prefix, router in routers.all_routers():
         api.add_router(prefix, router)
     return api

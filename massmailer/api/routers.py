@@ -15,6 +15,8 @@ from delivery.api.progress import router as progress
 from delivery.api.providers import router as providers
 from tracking.api.events import router as events
 from tracking.api.reports import router as reports
+from tracking.api.timeline import router as timeline
+from tracking.api.webhooks import router as webhooks
 
 
 def all_routers() -> list[tuple[str, Router]]:
@@ -22,6 +24,7 @@ def all_routers() -> list[tuple[str, Router]]:
         ("/messages", messages),
         ("/templates", templates),
         ("/leads", leads),
+        ("/leads", timeline),
         ("/lists", lists),
         ("/segments", segments),
         ("/campaigns", campaigns),
@@ -29,5 +32,6 @@ def all_routers() -> list[tuple[str, Router]]:
         ("/campaigns", reports),
         ("/suppressions", suppressions),
         ("/events", events),
+        ("/webhooks", webhooks),
         ("/providers", providers),
     ]
