@@ -109,6 +109,7 @@ def delivery_items() -> list[Item]:
 
 def system_items() -> list[Item]:
     return [
+        model_item("Retention", "auto_delete", "tracking.retentionpolicy"),
         model_item("Users", "manage_accounts", "auth.user"),
         model_item("Groups", "group", "auth.group"),
         model_item("API keys", "key", "campaigns.apikey"),

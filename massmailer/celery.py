@@ -88,6 +88,7 @@ def configure() -> None:
             "tracking.roll_up": {"queue": "control"},
             "tracking.deliver_webhooks": {"queue": "default"},
             "tracking.prune_webhooks": {"queue": "default"},
+            "tracking.apply_retention": {"queue": "default"},
             "tracking.reclassify": {"queue": "default"},
             "tracking.resume_reclassifications": {"queue": "control"},
         },
@@ -153,6 +154,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "visit-mailboxes": every(60, "tracking.visit_mailboxes", queue="default"),
         # what came back about no e-mail of ours is kept for a month
         "prune-strays": every(600, "tracking.prune_strays"),
+        # details older than the retention settings allow; an export may take its time, so not on the control worker
+        "apply-retention": every(6 * 3600, "tracking.apply_retention", queue="default"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),

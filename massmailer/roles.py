@@ -42,7 +42,11 @@ ROLES: dict[str, dict[str, set[str]]] = {
         | {"view_apikey", "add_apikey", "change_apikey"},
         "delivery": {f"{verb}_{model}" for model in OPERATOR_MODELS for verb in ALL}
         | {"view_email", "view_message", "add_message", "view_unknowndecision"},
-        "tracking": {f"{verb}_{model}" for model in ("visitorrule", "webhookendpoint", "mailaccount") for verb in ALL}
+        "tracking": {
+            f"{verb}_{model}"
+            for model in ("visitorrule", "webhookendpoint", "mailaccount", "retentionpolicy")
+            for verb in ALL
+        }
         | {f"{verb}_{model}" for model in ("straymail", "strayevent") for verb in ("view", "delete")}
         | {"view_reports", "view_reclassification", "view_webhookdelivery"},
         "django_celery_beat": {f"{verb}_{model}" for model in BEAT_MODELS for verb in ALL},

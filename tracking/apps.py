@@ -16,8 +16,9 @@ class TrackingConfig(AppConfig):
         from tracking import engagement, hooks, person, rules
         from tracking.engagement.fields import FIELDS
         from tracking.hooks.endpoints import forget_lead
-        from tracking.panel import report_panel
+        from tracking.panel import removed_panel, report_panel
 
+        register_panel(removed_panel)
         register_panel(report_panel)
         register_eraser(engagement.forget)
         # before delivery's own, which takes the addresses out of messages: this app stands above it in INSTALLED_APPS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from campaigns.models import Campaign
 from campaigns.panels import Panel
+from tracking import retention
 from tracking.reports import campaign_report
 
 STARTED = frozenset({"sending", "paused", "sent", "cancelled"})
@@ -28,3 +29,11 @@ def report_panel(campaign: Campaign) -> Panel | None:
         "admin/tracking/report_panel.html",
         {"report": report, "people": people, "hours": hours, "busiest": busiest},
     )
+
+
+def removed_panel(campaign: Campaign) -> Panel | None:
+    """Since when the single e-mails of a campaign are gone; nothing while they are there."""
+    removed_at = retention.removed_at(campaign)
+    if removed_at is None:
+        return None
+    return Panel("Details were removed", "admin/tracking/removed_panel.html", {"removed_at": removed_at})

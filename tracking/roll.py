@@ -14,6 +14,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 
 from tracking import dimensions, rollup_sql
+from tracking.retention.details import with_details
 
 # the control worker has other work: half a second of 5 ms each
 BATCHES_A_ROUND = 20
@@ -59,10 +60,11 @@ def _round() -> Rolled:
 def count_anew(campaign_ids: Sequence[int]) -> None:
     """Let the next roll-ups count these campaigns from their ledger again: after attributes were chosen, or to repair.
 
-    Call it for campaigns whose ledger is still there only: what retention has dropped cannot be counted. Opens and
-    clicks by value stay as the drain counted them.
+    Campaigns whose ledger retention has removed keep their counts. Opens and clicks by value stay as the drain counted
+    them.
     """
+    there = with_details(campaign_ids)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(rollup_sql.LOCK)
         for statement in rollup_sql.FORGET:
-            cursor.execute(statement, {"campaigns": list(campaign_ids)})
+            cursor.execute(statement, {"campaigns": there})

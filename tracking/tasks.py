@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError
 
 from campaigns.infrastructure import RETRIED
 from delivery import soft_bounces
-from tracking import consume, enqueue, partitions, roll
+from tracking import consume, enqueue, partitions, retention, roll
 from tracking import reclassify as reclassification
 from tracking.forms import cleanup
 from tracking.hooks import deliver, endpoints
@@ -41,6 +41,14 @@ def ensure_partitions() -> None:
     """Create the event table's coming months. Twice is harmless: what stands is left alone."""
     for made in partitions.ensure_ahead(dt.datetime.now(dt.UTC).date()):
         log.info("partition made: %s", made)
+
+
+@shared_task(name="tracking.apply_retention", **RETRIED)
+def apply_retention() -> None:
+    """Remove details that are old enough to go. Twice at once is harmless: the second finds the lock taken."""
+    applied = retention.apply()
+    for words in (*applied.removed, *(f"{count} {what}" for what, count in applied.pruned.items())):
+        log.info("removed: %s", words)
 
 
 @shared_task(name="tracking.roll_up")

@@ -1,7 +1,7 @@
 """The admin pages of what comes back and of reports, and what they add to the pages of campaigns and leads."""
 
 from campaigns.admin import registry
-from tracking.admin import esp_webhook, mail_account, stray, visitor_rule, webhook
+from tracking.admin import esp_webhook, mail_account, retention, stray, visitor_rule, webhook
 from tracking.admin.pages import VIEW
 from tracking.admin.report_settings import ReportSettingsAdmin
 from tracking.admin.timeline import lead_section
@@ -18,4 +18,4 @@ registry.register_campaign_button(
 )
 registry.register_lead_section(lead_section)
 
-__all__ = ["ReportSettingsAdmin", "esp_webhook", "mail_account", "stray", "visitor_rule", "webhook"]
+__all__ = ["ReportSettingsAdmin", "esp_webhook", "mail_account", "retention", "stray", "visitor_rule", "webhook"]

@@ -2,6 +2,7 @@ from tracking.models.breakdown import Breakdown, EmailChange, ReportSettings
 from tracking.models.engagement import CampaignEngagement, LeadEngagement
 from tracking.models.event import Event
 from tracking.models.mailbox import MailAccount
+from tracking.models.retention import RetentionDrop, RetentionPolicy
 from tracking.models.returned import StrayEvent, StrayMail, WebhookState
 from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
 from tracking.models.visitor_rule import Reclassification, VisitorRule
@@ -22,6 +23,8 @@ __all__ = [
     "ParkedEvent",
     "Reclassification",
     "ReportSettings",
+    "RetentionDrop",
+    "RetentionPolicy",
     "StrayEvent",
     "StrayMail",
     "VisitorRule",

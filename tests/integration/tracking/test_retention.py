@@ -1,0 +1,226 @@
+"""Retention by its command and its page, on real partitions with rows in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections, transaction
+from django.urls import reverse
+
+from campaigns.models import Campaign, Lead
+from delivery import partitions
+from delivery.models import Alert, Batch, Email, LeadTouch
+from delivery.models.email import CAMPAIGNS_A_PARTITION
+from delivery.numbers import campaign_numbers
+from tests.people import boss
+from tracking import retention
+from tracking.models import (
+    AsideEvent,
+    CampaignEngagement,
+    LeadEngagement,
+    LinkClick,
+    MinuteRollup,
+    RetentionDrop,
+    RetentionPolicy,
+)
+from tracking.occurrence import happened
+from tracking.record import record
+from tracking.retention import drop
+from tracking.roll import count_anew
+
+NOW = dt.datetime.now(dt.UTC)
+OLD = NOW - dt.timedelta(days=200)
+OLD_MONTH = f"tracking_event_{OLD:%Y_%m}"
+# far from what other tests use, so that what is dropped here is missed by nobody
+BLOCK = 4000
+
+
+@pytest.fixture
+def clean(transactional_db: None) -> Iterator[None]:
+    """A detach cannot stand in a transaction, so these tests commit: afterwards nothing of theirs stands."""
+    yield
+    connections.close_all()
+    with connection.cursor() as cursor:
+        for parent, child in (("delivery_email", f"delivery_email_b{BLOCK}"), ("tracking_event", OLD_MONTH)):
+            cursor.execute("SELECT 1 FROM pg_inherits WHERE inhrelid = to_regclass(%s)", [child])
+            if cursor.fetchone():
+                cursor.execute(f"ALTER TABLE {parent} DETACH PARTITION {child}")
+            cursor.execute(f"DROP TABLE IF EXISTS {child}")
+
+
+@pytest.fixture
+def old(clean: None) -> Campaign:
+    return a_campaign_of_old()
+
+
+def a_campaign_of_old() -> Campaign:
+    """One that ended 200 days ago, with an e-mail, a click and its engagement."""
+    campaign = Campaign.objects.create(
+        pk=BLOCK * CAMPAIGNS_A_PARTITION + 5, name="Old", subject="s", from_email="a@b.example", body="", state="sent",
+        launched_at=OLD, finished_at=OLD, counted_at=OLD, audience=1, sent=1,
+    )  # fmt: skip
+    Batch.objects.create(
+        campaign=campaign, seq=1, lead_ids=[1], size=1, cursor=1, recorded=1, sent=1, state="done"
+    )  # fmt: skip
+    lead = Lead.objects.create(email="ada@example.com")
+    with transaction.atomic():
+        partitions.ensure_email_partition(campaign.pk)
+        partitions.ensure_month("tracking_event", "at", OLD.date())
+        Email.objects.create(
+            campaign_id=campaign.pk,
+            lead_id=lead.pk,
+            attempt=1,
+            tries=1,
+            status="sent",
+            variant=0,
+            at=OLD - dt.timedelta(hours=1),
+        )
+        record([happened("click", at=OLD, campaign_id=campaign.pk, lead_id=lead.pk, link_number=1)])
+    return campaign
+
+
+def keep(**months: object) -> None:
+    RetentionPolicy.objects.update_or_create(pk=1, defaults=months)
+
+
+def stands(name: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s)", [name])
+        return bool(cursor.fetchone()[0])
+
+
+def test_what_would_go_is_said_and_then_goes_and_reports_stay(
+    old: Campaign, capsys: pytest.CaptureFixture[str], redis_client: object
+) -> None:
+    call_command("apply_retention")
+    assert "Nothing is old enough to go." in capsys.readouterr().out, "by default everything is kept for ever"
+    keep(event_months=3, email_months=3)
+    call_command("apply_retention", "--dry-run")
+    said = capsys.readouterr().out
+    assert f"would remove events of {OLD:%B %Y}" in said
+    assert f"would remove e-mails of the campaigns {old.pk - 5} to {old.pk + 250}" in said
+    page = boss()
+    assert f"events of {OLD:%B %Y}" in page.get(reverse("admin:tracking_retentionpolicy_change", args=[1])).text
+    assert stands(OLD_MONTH)
+
+    call_command("apply_retention")
+    assert not stands(OLD_MONTH)
+    assert not stands(f"delivery_email_b{BLOCK}")
+    assert RetentionDrop.objects.exclude(dropped_at=None).count() == 2
+    assert not CampaignEngagement.objects.exists()
+    assert not LinkClick.objects.exists()
+
+    assert MinuteRollup.objects.get().count == 1
+    assert LeadEngagement.objects.get().clicked_at == OLD
+    assert campaign_numbers(old.pk).sent == 1
+    lead = Lead.objects.get()
+    for name in ("admin:campaigns_campaign_change", "delivery_campaign_emails", "tracking_report"):
+        assert page.get(reverse(name, args=[old.pk])).status_code == 200, name
+    for name in ("admin:campaigns_lead_change", "delivery_lead_emails"):
+        assert page.get(reverse(name, args=[lead.pk])).status_code == 200, name
+    assert "Details were removed" in page.get(reverse("admin:campaigns_campaign_change", args=[old.pk])).text
+    call_command("campaign_status", str(old.pk), "--json")
+    count_anew([old.pk])
+    assert MinuteRollup.objects.get().count == 1
+    # a click a year later is an event like any other
+    record([happened("click", campaign_id=old.pk, lead_id=lead.pk, link_number=1)], park=False)
+
+
+@pytest.mark.django_db
+def test_one_campaign_that_is_not_over_holds_its_whole_block() -> None:
+    old = a_campaign_of_old()
+    keep(email_months=3)
+    over = {"state": "sent", "launched_at": OLD, "finished_at": OLD}
+    about = {"subject": "s", "from_email": "a@b.example", "body": ""}
+    other = Campaign.objects.create(pk=old.pk + 1, name="Other", **about, **over)
+    for changes, goes in (
+        ({}, True), ({"state": "draft", "launched_at": None}, True), ({"state": "paused"}, False),
+        ({"state": "sending"}, False), ({"finished_at": NOW - dt.timedelta(days=20)}, False),
+        ({"finished_at": None}, False),
+    ):  # fmt: skip
+        Campaign.objects.filter(pk=other.pk).update(**{**over, **changes})
+        assert [piece.partition for piece in retention.preview()] == [f"delivery_email_b{BLOCK}"] * goes, changes
+    Campaign.objects.filter(pk=other.pk).update(**over)
+    Batch.objects.create(campaign=old, seq=2, kind="retry", attempt=2, lead_ids=[1], size=1)
+    assert retention.preview() == []
+
+
+def test_nobody_who_writes_waits_for_a_removal_that_waits_for_a_reader(
+    old: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(event_months=3)
+    monkeypatch.setattr(drop, "DETACH_SECONDS", 1)
+    other = connection.copy()
+    with other.cursor() as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM tracking_event")
+        found: list[retention.Applied] = []
+        running = threading.Thread(target=lambda: (found.append(retention.apply()), connections.close_all()))
+        running.start()
+        # the removal is waiting for the reader all that time
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '200ms'")
+            while running.is_alive():
+                record([happened("open", campaign_id=old.pk, lead_id=Lead.objects.get().pk)], park=False)
+            cursor.execute("RESET lock_timeout")
+        running.join()
+        assert found[0].removed == []
+        assert "are being read" in found[0].trouble[0]
+        assert Alert.objects.get().key == "retention"
+        reader.execute("COMMIT")
+    other.close()
+    # the next run goes on with the half that is left
+    assert retention.apply().removed == [f"events of {OLD:%B %Y}"]
+    assert not stands(OLD_MONTH)
+
+
+def test_a_removal_that_was_broken_off_never_takes_a_younger_table(old: Campaign) -> None:
+    keep(email_months=3)
+    (piece,) = retention.preview()
+    RetentionDrop.objects.create(
+        kind="emails", partition=piece.partition, oid=piece.oid + 1, words="x", low=piece.low, high=piece.high,
+        size_bytes=1,
+    )  # fmt: skip
+    keep(email_months=0)
+    retention.apply()
+    assert stands(piece.partition)
+    assert Email.objects.filter(campaign_id=old.pk).exists()
+
+
+def test_what_cannot_be_exported_stays_and_what_can_is_there_to_read(
+    old: Campaign, settings: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    keep(event_months=3, email_months=3, exports_first=True)
+    settings.RETENTION_EXPORT_DIR = str(tmp_path / "file")
+    (tmp_path / "file").write_text("not a folder")
+    assert len(retention.apply().trouble) == 2
+    assert stands(OLD_MONTH)
+    assert stands(f"delivery_email_b{BLOCK}")
+
+    settings.RETENTION_EXPORT_DIR = str(tmp_path / "exports")
+    assert len(retention.apply().removed) == 2
+    for name, table in ((OLD_MONTH, "events"), (f"delivery_email_b{BLOCK}", "ledger")):
+        found = pyarrow.parquet.ParquetDataset(tmp_path / "exports" / name / table).read()
+        assert found["campaign_id"].to_pylist() == [old.pk]
+        assert RetentionDrop.objects.get(partition=name).exported_to == str(tmp_path / "exports" / name)
+
+
+@pytest.mark.django_db
+def test_small_things_are_pruned() -> None:
+    for age in (400, 10):
+        alert = Alert.objects.create(key=f"k{age}", subject="s", text="t")
+        Alert.objects.filter(pk=alert.pk).update(created_at=NOW - dt.timedelta(days=age))
+        aside = AsideEvent.objects.create(payload="x", reason="y")
+        AsideEvent.objects.filter(pk=aside.pk).update(set_aside_at=NOW - dt.timedelta(days=age))
+        LeadTouch.objects.create(
+            lead_id=age, campaign_ids=[1, 2], times=[NOW - dt.timedelta(days=500), NOW - dt.timedelta(days=age)]
+        )
+    assert retention.apply().pruned == {"alerts": 1, "events set aside": 1, "touches of leads": 1}
+    assert LeadTouch.objects.get().lead_id == 10
+    assert Alert.objects.get().key == "k10"

@@ -1,0 +1,119 @@
+"""What beat and the command call: look what may go, and remove it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from django.db import connection
+from django.urls import reverse
+
+from delivery import alerts
+from delivery.stop import is_stopping
+from tracking.models import RetentionDrop, RetentionPolicy
+from tracking.retention import drop, pieces, sql
+from tracking.retention.pieces import Piece
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Applied:
+    """removed: what went, in words. pruned: rows by what they were. trouble: why something stayed."""
+
+    removed: list[str] = field(default_factory=list)
+    pruned: dict[str, int] = field(default_factory=dict)
+    trouble: list[str] = field(default_factory=list)
+
+
+def policy() -> RetentionPolicy:
+    """What is kept for how long; everything for ever where nobody has said otherwise."""
+    return RetentionPolicy.objects.filter(pk=1).first() or RetentionPolicy()
+
+
+def preview(chosen: RetentionPolicy | None = None, today: dt.date | None = None) -> list[Piece]:
+    """What a run would remove now, by this policy or by the one that is saved."""
+    return pieces.due(chosen or policy(), today or dt.datetime.now(dt.UTC).date())
+
+
+def apply(today: dt.date | None = None) -> Applied:
+    """Remove what may go. Outside of a transaction. A second run at the same time does nothing.
+
+    A piece that cannot go (it is being read, or its export fails) stays for the next run, and does not hold the others
+    up; operators are told.
+    """
+    applied = Applied()
+    with _alone() as alone:
+        if not alone:
+            return applied
+        chosen = policy()
+        for begun in RetentionDrop.objects.filter(dropped_at=None).order_by("pk"):
+            _guarded(applied, begun.words, partial(drop.finish, begun, _parent_of(begun.partition)))
+        for piece in preview(chosen, today):
+            if is_stopping():
+                return applied
+            _guarded(applied, piece.words, partial(drop.remove, piece, exports_first=chosen.exports_first))
+        applied.pruned = _prune(chosen)
+    if applied.trouble:
+        _tell(applied.trouble)
+    return applied
+
+
+def _guarded(applied: Applied, words: str, work: Callable[[], object]) -> None:
+    try:
+        work()
+    except drop.StillRead as error:
+        # usual now and then: the next run does it
+        log.warning("%s", error)
+        applied.trouble.append(str(error))
+    except Exception as error:  # an exporter may raise anything: what it could not write is kept
+        log.exception("%s stay", words)
+        applied.trouble.append(f"{words} stay: {error}")
+    else:
+        applied.removed.append(words)
+
+
+def _parent_of(partition: str) -> str:
+    return max(
+        (parent for parent in ("delivery_email", *pieces.BY_MONTH) if partition.startswith(f"{parent}_")), key=len
+    )
+
+
+def _prune(chosen: RetentionPolicy) -> dict[str, int]:
+    values = {"alert_days": chosen.alert_days, "aside_days": chosen.aside_days, "limit": drop.ROWS_A_STEP}
+    gone: dict[str, int] = {}
+    for what, statement in sql.PRUNE.items():
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            gone[what] = cursor.rowcount
+            while cursor.rowcount == drop.ROWS_A_STEP and not is_stopping():
+                cursor.execute(statement, values)
+                gone[what] += cursor.rowcount
+    return {what: count for what, count in gone.items() if count}
+
+
+def _tell(trouble: list[str]) -> None:
+    alerts.raise_alert(
+        key="retention",
+        subject="Old details could not be removed",
+        text="\n\n".join(trouble[:10]),
+        link=reverse("admin:tracking_retentionpolicy_changelist"),
+    )
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether this is the only run. The lock ends with the database session, however that ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.TRY_LOCK)
+        (alone,) = cursor.fetchone()
+    try:
+        yield alone
+    finally:
+        if alone and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute(sql.UNLOCK)

@@ -1,0 +1,80 @@
+"""The SQL of retention: every statement with its name and its reason."""
+
+from __future__ import annotations
+
+# One run at a time; ends with the session.
+TRY_LOCK = "SELECT pg_try_advisory_lock(7205002)"
+UNLOCK = "SELECT pg_advisory_unlock(7205002)"
+
+# Partitions of a table with their size on disk, indexes included. From the catalogue alone.
+PARTITIONS = """
+SELECT c.relname, c.oid::bigint, pg_total_relation_size(c.oid)
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+ WHERE i.inhparent = to_regclass(%(parent)s) ORDER BY c.relname
+"""
+# Whether the very table that a removal has begun with is there, and whether it is attached (true: half detached).
+STANDING = """
+SELECT i.inhdetachpending FROM pg_class c
+  LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent = to_regclass(%(parent)s)
+ WHERE c.oid = %(oid)s AND c.relname = %(child)s
+"""
+
+# Blocks of campaigns that hold one which is not over for long enough, or of which anything may still be sent. A draft
+# has no e-mails yet: if it is launched later, its block is made again.
+KEPT_BLOCKS = """
+SELECT DISTINCT c.id / %(block)s FROM campaigns_campaign c
+ WHERE c.state NOT IN ('draft', 'sent', 'cancelled')
+    OR (c.state IN ('sent', 'cancelled') AND c.launched_at IS NOT NULL
+        AND (c.finished_at IS NULL OR c.finished_at >= %(before)s
+             OR EXISTS (SELECT FROM delivery_batch b WHERE b.campaign_id = c.id AND b.state <> 'done')))
+"""
+# Blocks that hold any launched campaign: an empty one that stands ready for the next is no piece.
+USED_BLOCKS = "SELECT DISTINCT id / %(block)s FROM campaigns_campaign WHERE launched_at IS NOT NULL"
+
+# Messages that wait hold their month, however old it is. By the partial index on what is due.
+MESSAGES_UNDER_WAY = """
+SELECT EXISTS (SELECT FROM {partition} WHERE status IN ('queued', 'deferred', 'sending'))
+"""
+
+# A detach waits for those who read the table, and lets everybody through meanwhile; it cannot stand in a transaction.
+DETACH = "ALTER TABLE {parent} DETACH PARTITION {child} CONCURRENTLY"
+# A detach that was broken off half way.
+FINALIZE = "ALTER TABLE {parent} DETACH PARTITION {child} FINALIZE"
+DROP = "DROP TABLE {child}"
+
+# What belongs to the e-mails of a block and lies outside of it, in short transactions. {limit} rows each.
+FORGET = {
+    "clicks of leads": """
+DELETE FROM tracking_link_click WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM tracking_link_click WHERE campaign_id >= %(low)s AND campaign_id < %(high)s LIMIT %(limit)s))
+""",
+    "engagement": """
+DELETE FROM tracking_campaignengagement WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM tracking_campaignengagement WHERE campaign_id >= %(low)s AND campaign_id < %(high)s
+     LIMIT %(limit)s))
+""",
+    "feeds": """
+DELETE FROM campaigns_feedentry WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM campaigns_feedentry WHERE campaign_id >= %(low)s AND campaign_id < %(high)s LIMIT %(limit)s))
+""",
+}
+
+# Rows of tables without partitions that nobody needs any more, in short transactions.
+PRUNE = {
+    "alerts": """
+DELETE FROM delivery_alert WHERE id IN (
+    SELECT id FROM delivery_alert WHERE created_at < now() - %(alert_days)s * interval '1 day'
+       AND next_try_at IS NULL ORDER BY id LIMIT %(limit)s)
+""",
+    "events set aside": """
+DELETE FROM tracking_asideevent WHERE id IN (
+    SELECT id FROM tracking_asideevent WHERE set_aside_at < now() - %(aside_days)s * interval '1 day'
+     ORDER BY id LIMIT %(limit)s)
+""",
+    # the longest period of a frequency cap is 90 days; the newest time stands last
+    "touches of leads": """
+DELETE FROM delivery_leadtouch WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM delivery_leadtouch
+     WHERE times = '{}' OR times[cardinality(times)] < now() - interval '90 days' LIMIT %(limit)s))
+""",
+}
