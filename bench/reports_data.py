@@ -185,9 +185,10 @@ def _fill(size: Size, leads: int, user_id: int) -> int:
 
 def _roll(rows: int) -> None:
     """The product's own roll-up over all batches."""
+    from bench.drain import processor_seconds
     from tracking.roll import roll_up
 
-    started, batches = time.perf_counter(), 0
+    started, processor, batches = time.perf_counter(), processor_seconds(), 0
     while (rolled := roll_up(seconds=5)).batches:
         batches += rolled.batches
     seconds = time.perf_counter() - started

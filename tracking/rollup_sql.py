@@ -30,7 +30,8 @@ _FIRST_SUMS = ",\n           ".join(
 
 def _spread(source: str, columns: tuple[str, ...]) -> str:
     """The rows of `source` once for each dimension, added up by value, into the table; sorted by key."""
-    sums = ", ".join(f"sum({name})" for name in columns)
+    # of integers: the sum of a bigint is a numeric, and that takes four times as long
+    sums = ", ".join(f"sum({name}::int)" for name in columns)
     return f"""
     INSERT INTO tracking_breakdown AS old (campaign_id, dimension, value, {", ".join(columns)})
     SELECT campaign_id, d.dimension, left(d.value, 255), {sums}
@@ -41,7 +42,7 @@ def _spread(source: str, columns: tuple[str, ...]) -> str:
              WHERE value IS NOT NULL
             UNION ALL
            SELECT * FROM unnest(%(dimensions)s::text[], attribute_values) AS chosen (dimension, value)) d
-     GROUP BY 1, 2, 3 HAVING {" OR ".join(f"sum({name}) <> 0" for name in columns)} ORDER BY 1, 2, 3
+     GROUP BY 1, 2, 3 HAVING {" OR ".join(f"sum({name}::int) <> 0" for name in columns)} ORDER BY 1, 2, 3
     ON CONFLICT (campaign_id, dimension, value) DO UPDATE
        SET {", ".join(f"{name} = old.{name} + excluded.{name}" for name in columns)}"""  # noqa: S608 (names of ours, no values)
 
@@ -54,7 +55,7 @@ _LEAD_COLUMNS = """coalesce(substring(l.email from '[^@]*$'), '') AS domain,
 
 # Finished first batches that are not counted yet, each once, and everything that changed since in rows that are. One
 # statement is one snapshot: a change of a row that is not counted yet is dropped, because the batch will bring the row
-# as it is by then. 5 ms a batch of 1,000 (six dimensions), 20 ms for 5,000 changes.
+# as it is by then. 8 ms a batch of 1,000 with 400 domains in it.
 ROLL = f"""
 WITH batch AS MATERIALIZED (
     SELECT id, campaign_id, lead_ids FROM delivery_batch
@@ -69,12 +70,10 @@ WITH batch AS MATERIALIZED (
     SELECT * FROM changed c
      WHERE NOT EXISTS (SELECT FROM uncounted u WHERE u.campaign_id = c.campaign_id AND u.lead_id = c.lead_id)
 ), state AS MATERIALIZED (
-    SELECT batch.campaign_id, e.lead_id, 1 AS sign, e.status, e.provider_id, e.variant, e.at, e.flags, e.reason
-      FROM batch CROSS JOIN LATERAL (
-           SELECT e.lead_id, e.status, e.provider_id, e.variant, e.at, {FLAGS} AS flags,
-                  {REASON} AS reason
-             FROM delivery_email e
-            WHERE e.campaign_id = batch.campaign_id AND e.lead_id = ANY(batch.lead_ids)) e
+    SELECT batch.campaign_id, e.lead_id, 1 AS sign, e.status, e.provider_id, e.variant, e.at, {FLAGS} AS flags,
+           {REASON} AS reason
+      FROM batch CROSS JOIN unnest(batch.lead_ids) AS member (lead_id)
+      JOIN delivery_email e ON e.campaign_id = batch.campaign_id AND e.lead_id = member.lead_id
      UNION ALL
     SELECT campaign_id, lead_id, -1, old_status, old_provider_id, old_variant, old_at, old_flags, old_reason FROM moved
      UNION ALL

@@ -29,16 +29,23 @@ class DeliverabilityRow:
         return self.totals.failed + self.totals.dead
 
 
-_SUMS = ", ".join(f"sum(b.{name})::bigint" for name in (*STATUS_COLUMNS, *FIRST_COLUMNS))
+# of integers: the sum of a bigint is a numeric, and that takes four times as long
+_SUMS = ", ".join(f"sum(b.{name}::int)" for name in (*STATUS_COLUMNS, *FIRST_COLUMNS))
 
-# Campaigns by their launch, then their rows by key. 20 campaigns of 20,000 domains each: 150 ms; groups: 2 ms.
+# First who has most, by one number; then everything of those few, by key. 20 campaigns of 20,000 domains each: 200 ms;
+# groups: 3 ms.
 DELIVERABILITY = f"""
+WITH recent AS MATERIALIZED (
+    SELECT id FROM campaigns_campaign WHERE launched_at >= %(since)s
+), top AS MATERIALIZED (
+    SELECT b.value FROM recent JOIN tracking_breakdown b ON b.campaign_id = recent.id AND b.dimension = %(dimension)s
+     GROUP BY 1 HAVING sum((b.sent + b.bounced_hard + b.bounced_soft + b.deferred + b.failed + b.dead)::int) > 0
+     ORDER BY sum((b.sent + b.bounced_hard + b.bounced_soft)::int) DESC, 1 LIMIT %(limit)s
+)
 SELECT b.value, count(*), {_SUMS}
-  FROM campaigns_campaign c
-  JOIN tracking_breakdown b ON b.campaign_id = c.id AND b.dimension = %(dimension)s
- WHERE c.launched_at >= %(since)s
- GROUP BY 1 HAVING sum(b.sent + b.bounced_hard + b.bounced_soft + b.deferred + b.failed + b.dead) > 0
- ORDER BY sum(b.sent + b.bounced_hard + b.bounced_soft) DESC, 1 LIMIT %(limit)s
+  FROM top CROSS JOIN recent
+  JOIN tracking_breakdown b ON b.campaign_id = recent.id AND b.dimension = %(dimension)s AND b.value = top.value
+ GROUP BY 1 ORDER BY sum((b.sent + b.bounced_hard + b.bounced_soft)::int) DESC, 1
 """  # noqa: S608 (columns of ours, no values)
 
 
