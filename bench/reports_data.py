@@ -188,7 +188,7 @@ def _roll(rows: int) -> None:
     from bench.drain import processor_seconds
     from tracking.roll import roll_up
 
-    started, processor, batches = time.perf_counter(), processor_seconds(), 0
+    started, _processor, batches = time.perf_counter(), processor_seconds(), 0
     while (rolled := roll_up(seconds=5)).batches:
         batches += rolled.batches
     seconds = time.perf_counter() - started

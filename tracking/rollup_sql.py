@@ -6,7 +6,7 @@ names are parameters (%(dimensions)s, with the attribute of each in %(names)s).
 
 from __future__ import annotations
 
-from tracking.models.breakdown import EVENT_COLUMNS, FIRST_COLUMNS, STATUS_COLUMNS
+from tracking.models.breakdown import BIG, EVENT_COLUMNS, FIRST_COLUMNS, STATUS_COLUMNS
 
 # One roller at a time: two would take the same batches. Ends with the transaction.
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(7205002)"
@@ -28,13 +28,18 @@ _FIRST_SUMS = ",\n           ".join(
 )
 
 
-def _spread(source: str, columns: tuple[str, ...]) -> str:
-    """The rows of `source` once for each dimension, added up by value, into the table; sorted by key."""
+def _spread(source: str, columns: tuple[str, ...], leads: tuple[str, ...] = ()) -> str:
+    """The rows of `source` once for each dimension, added up by value, into the table; sorted by key.
+
+    leads: the columns that add up to a value's leads, where they are among `columns`.
+    """
+    added = " + ".join(f"sum({name}::int)" for name in leads) or "0"
+    together = " + ".join(f"old.{name} + excluded.{name}" for name in leads) or "0"
     # of integers: the sum of a bigint is a numeric, and that takes four times as long
     sums = ", ".join(f"sum({name}::int)" for name in columns)
     return f"""
-    INSERT INTO tracking_breakdown AS old (campaign_id, dimension, value, {", ".join(columns)})
-    SELECT campaign_id, d.dimension, left(d.value, 255), {sums}
+    INSERT INTO tracking_breakdown AS old (campaign_id, dimension, value, {", ".join(columns)}, is_big)
+    SELECT campaign_id, d.dimension, left(d.value, 255), {sums}, {added} >= {BIG}
       FROM {source} CROSS JOIN LATERAL (
            SELECT * FROM (VALUES ('variant', variant::text), ('provider', coalesce(provider_id::text, '')),
                                  ('domain', domain), ('group', mailbox_group), ('reason', reason))
@@ -44,7 +49,8 @@ def _spread(source: str, columns: tuple[str, ...]) -> str:
            SELECT * FROM unnest(%(dimensions)s::text[], attribute_values) AS chosen (dimension, value)) d
      GROUP BY 1, 2, 3 HAVING {" OR ".join(f"sum({name}::int) <> 0" for name in columns)} ORDER BY 1, 2, 3
     ON CONFLICT (campaign_id, dimension, value) DO UPDATE
-       SET {", ".join(f"{name} = old.{name} + excluded.{name}" for name in columns)}"""  # noqa: S608 (names of ours, no values)
+       SET {", ".join(f"{name} = old.{name} + excluded.{name}" for name in columns)},
+           is_big = old.is_big OR {together} >= {BIG}"""  # noqa: S608 (names of ours, no values)
 
 
 _LEAD_COLUMNS = """coalesce(substring(l.email from '[^@]*$'), '') AS domain,
@@ -91,7 +97,7 @@ WITH batch AS MATERIALIZED (
     ON CONFLICT (campaign_id, minute, kind, who) DO UPDATE SET count = old.count + excluded.count
 ), marked AS (
     UPDATE delivery_batch b SET is_rolled = true FROM batch WHERE b.id = batch.id
-), written AS ({_spread("summed", _LEDGER_COLUMNS)}
+), written AS ({_spread("summed", _LEDGER_COLUMNS, STATUS_COLUMNS)}
 )
 SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM changed)
 """  # noqa: S608 (columns and sums of ours, no values)

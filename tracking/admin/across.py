@@ -16,7 +16,7 @@ from tracking import reports
 from tracking.admin.csv_file import csv_response
 from tracking.admin.pages import VIEW_EMAILS, VIEW_LEADS, report_page, show
 from tracking.reports import database
-from tracking.reports.by_domain import DAYS, DIMENSIONS
+from tracking.reports.by_domain import BIG_DOMAIN, DAYS, DIMENSIONS
 from tracking.reports.compare import MOST
 from tracking.reports.sender import every_sender_lead
 
@@ -55,6 +55,7 @@ def deliverability(request: HttpRequest) -> HttpResponseBase:
         all_days=DAYS,
         dimensions=DIMENSION_NAMES.items(),
         dimension_name=DIMENSION_NAMES[by],
+        big=BIG_DOMAIN,
     )
 
 

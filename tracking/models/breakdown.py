@@ -15,12 +15,16 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 
+# leads that make a value big: where mail arrives is told of those, and 20,000 domains of three leads are nobody's news
+BIG = 50
+
+
 class Breakdown(models.Model):
     """One campaign's numbers for one value of one dimension; the values of a dimension add up to the campaign.
 
     dimension: "variant", "provider" (value: its id, empty for none), "domain", "group" (of mailboxes), "reason" (the
     server's codes, or why it was skipped; empty for what was sent), "country", or "attribute:<name>". value: empty
-    where the lead has none or is erased.
+    where the lead has none or is erased. is_big: at least BIG leads.
     """
 
     pk = models.CompositePrimaryKey("campaign_id", "dimension", "value")
@@ -46,9 +50,14 @@ class Breakdown(models.Model):
     click_machine = models.BigIntegerField(default=0, db_default=0)
     click_unsure = models.BigIntegerField(default=0, db_default=0)
     delivered = models.BigIntegerField(default=0, db_default=0)
+    is_big = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "tracking_breakdown"
+        # changes once in a row's life, so that counting stays off the indexes
+        indexes = [
+            models.Index(fields=["campaign_id", "dimension"], name="breakdown_big", condition=models.Q(is_big=True))
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.dimension} {self.value}: {self.sent} sent"

@@ -20,7 +20,7 @@ from delivery.models import Email, Link
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import a_campaign, a_list, boss, somebody
 from tracking import dimensions, reports
-from tracking.models import ReportSettings
+from tracking.models import Breakdown, ReportSettings
 from tracking.occurrence import happened
 from tracking.record import record
 from tracking.reports import Wanted, database
@@ -345,9 +345,12 @@ def test_campaigns_stand_side_by_side(house: House) -> None:
 
 
 def test_deliverability_sums_over_recent_campaigns(house: House) -> None:
+    Breakdown.objects.filter(value="example.com").update(is_big=True)
     week = dt.datetime.now(dt.UTC) - dt.timedelta(days=7)
     found = {row.value: row.totals for row in reports.deliverability("domain", since=week)}
     assert (found["example.com"].delivered, found["example.com"].bounced) == (3, 1)
+    assert "gmail.com" not in found
+    assert sum(row.totals.delivered for row in reports.deliverability("group", since=week)) == 4
     assert reports.deliverability("domain", since=dt.datetime.now(dt.UTC)) == ()
 
 

@@ -196,3 +196,10 @@ def test_why_leads_did_not_get_it_is_counted_by_reason(campaign: Campaign) -> No
     reasons = Breakdown.objects.filter(dimension="reason").exclude(value="").values_list("value", flat=True)
     assert set(reasons) == {"unsubscribed", "550 5.1.1", "451"}
     assert_adds_up(campaign)
+
+
+def test_a_value_with_many_leads_is_big_when_it_has_them(db: None) -> None:
+    campaign = sent_campaign(["sent"] * 49 + ["failed"])
+    roll_up(seconds=5)
+    assert Breakdown.objects.get(campaign_id=campaign.pk, dimension="domain").is_big
+    assert dict(Breakdown.objects.filter(dimension="reason").values_list("value", "is_big")) == {"": True}
