@@ -152,7 +152,8 @@ def _check(occurrence: Occurrence) -> None:
     if occurrence.kind not in KINDS or occurrence.who not in WHO:
         raise EntryUnreadable(f"unknown kind or who: {occurrence.kind!r} by {occurrence.who!r}")
     numbers = occurrence[3:7]
-    if not all(number is None or 0 <= number < BIGINT for number in numbers):
+    known = [number for number in numbers if number is not None]
+    if known and not (min(known) >= 0 and max(known) < BIGINT):
         raise EntryUnreadable(f"ids out of range: {numbers}")
     if occurrence.link_number is not None and not 0 <= occurrence.link_number < SMALLINT:
         raise EntryUnreadable(f"no link has the number {occurrence.link_number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,13 +13,16 @@ from django.db import connection
 
 from campaigns import failpoints
 from delivery import metrics
-from tracking import engagement, hooks, ledger, partitions, rollups, rules, sql, who
+from tracking import arrays, engagement, hooks, ledger, partitions, rollups, rules, sql, who
 from tracking.occurrence import Occurrence
 
 log = logging.getLogger(__name__)
 
 # most events that overtake their e-mail's record do it by less than a second
 FIRST_WAIT_SECONDS = 2
+_needs_escape = re.compile(r"[\\\n\r]").search
+# of COPY's text format
+NULL = "\\N"
 # an event and what the ledger says of its e-mail
 Placed = tuple[Occurrence, ledger.Known | None]
 
@@ -103,8 +107,7 @@ def _insert(events: list[Placed]) -> list[Placed]:
         cursor.execute(sql.EMPTY_STAGE)
         # Django does not translate the errors of COPY by itself
         with connection.wrap_database_errors, cursor.copy(sql.COPY_STAGE) as copy:
-            for occurrence, row in events:
-                copy.write_row(_row(occurrence, row))
+            copy.write("".join(_line(occurrence, row) for occurrence, row in events))
         failpoints.hit("drain_after_copy")
         cursor.execute(sql.INSERT_EVENTS)
         if cursor.rowcount == len(events):
@@ -113,15 +116,19 @@ def _insert(events: list[Placed]) -> list[Placed]:
     return [placed for placed in events if placed[0].id in new]
 
 
-def _row(o: Occurrence, email: ledger.Known | None) -> tuple[object, ...]:
-    """In the order of sql.COLUMNS."""
+def _line(o: Occurrence, email: ledger.Known | None) -> str:
+    """One line of COPY, in the order of sql.COLUMNS. Written here: psycopg takes five times as long for a row."""
     provider_id = email.provider_id if o.provider_id is None and email else o.provider_id
-    kept = o.kept_data()
-    data = None if kept is None else json.dumps(kept)
-    return (
-        o.at, o.id, o.campaign_id, o.message_id, o.lead_id, provider_id, o.link_number, o.kind, o.who,
-        o.who_reason, o.user_agent, o.network, data,
-    )  # fmt: skip
+    kept = None if o.data is None else o.kept_data()
+    numbers = "\t".join(
+        [NULL if n is None else str(n) for n in (o.campaign_id, o.message_id, o.lead_id, provider_id, o.link_number)]
+    )
+    texts = "\t".join((o.kind, o.who, o.who_reason, o.user_agent, o.network))
+    if _needs_escape(texts):
+        texts = texts.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    data = NULL if kept is None else json.dumps(kept).replace("\\", "\\\\")
+    # no text holds a tab: `happened` has taken them out, and what was decoded was split by them
+    return f"{arrays.time(o.at)}\t{o.id.hex}\t{numbers}\t{texts}\t{data}\n"
 
 
 def _park(early: Sequence[Occurrence]) -> None:

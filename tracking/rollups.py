@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from tracking import dimensions, ledger, rollup_sql, sql
+from tracking import arrays, dimensions, ledger, rollup_sql, sql
 from tracking.models.breakdown import EVENT_COLUMNS
 from tracking.occurrence import Occurrence
 
@@ -135,7 +135,8 @@ def _add_dimensions(counted: Iterable[Counted]) -> None:
     ]
     if not rows:
         return
+    # as texts: psycopg takes ten times as long for a list
     names = ("campaign", "lead", "variant", "provider", "what", "sign")
-    columns = {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    columns = {name: arrays.plain(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
     with connection.cursor() as cursor:
         cursor.execute(rollup_sql.ADD_EVENTS, {**columns, **dimensions.parameters()})

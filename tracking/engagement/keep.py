@@ -29,9 +29,11 @@ def add(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
         campaign_id, lead_id = occurrence.campaign_id, occurrence.lead_id
         if places and campaign_id is not None and lead_id is not None:
             _note(campaigns, (campaign_id, lead_id), occurrence.at, places)
-            _note(leads, lead_id, occurrence.at, places)
     if not campaigns:
         return
+    for (_, lead_id), times in campaigns.items():
+        known = leads.get(lead_id)
+        leads[lead_id] = times if known is None else [_later(one, two) for one, two in zip(known, times, strict=True)]
     with connection.cursor() as cursor:
         keys = sorted(campaigns)
         ids = {"campaigns": arrays.bigints(key[0] for key in keys), "leads": arrays.bigints(key[1] for key in keys)}
@@ -56,6 +58,10 @@ def _note(rows: dict[Key, Times], key: Key, at: dt.datetime, places: tuple[int, 
         known = times[place]
         if known is None or at > known:
             times[place] = at
+
+
+def _later(one: dt.datetime | None, two: dt.datetime | None) -> dt.datetime | None:
+    return max(one, two) if one and two else one or two
 
 
 def _columns(rows: Iterable[Times]) -> dict[str, str]:

@@ -213,6 +213,19 @@ def test_what_is_not_fit_for_the_table_goes_aside_and_stops_nothing(
     assert "set aside" in caplog.text
 
 
+def test_texts_reach_the_table_as_they_are(sent: Sent, redis_client: redis.Redis) -> None:
+    agent = "a\\b \\N \\. \u00e4 \U0001f600 'x'; \"y\" %s {z}"
+    put(event(sent, user_agent=agent, who_reason="\\n", data={"reply": 'a\nb\t"c" \\'}))
+    # not written by us
+    forged = event(sent)._replace(user_agent="two\nlines\r\\.")
+    redis_client.xadd(stream.EVENTS, {"e": forged.encode()})
+    drained = drain()
+    assert (drained.new, drained.aside) == (2, 0)
+    first, second = Event.objects.order_by("at", "id")
+    assert (first.user_agent, first.who_reason, first.data) == (agent, "\\n", {"reply": 'a\nb\t"c" \\'})
+    assert second.user_agent == "two\nlines\r\\."
+
+
 def test_an_event_of_a_campaign_that_was_deleted_stops_nothing(sent: Sent) -> None:
     gone = sent.campaign.pk
     Campaign.objects.all().delete()
