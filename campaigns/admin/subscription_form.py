@@ -43,6 +43,9 @@ class FormForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in ("intro", "wording", "thank_you", "return_urls", "confirm_text", "footer"):
+            if name in self.fields:
+                self.fields[name].widget.attrs["rows"] = 3
         if "asked" in self.fields:
             self.fields["asked"].initial = questions.write_lines(questions.from_json(self.instance.questions))
 

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.SlugField(
-                        help_text="The form stands at /f/<this>.", max_length=60, unique=True, verbose_name="address"
+                        help_text="The form stands at /f/ and this.", max_length=60, unique=True, verbose_name="address"
                     ),
                 ),
                 (

@@ -21,7 +21,7 @@ class SubscriptionForm(models.Model):
     """
 
     name = models.CharField(max_length=100, unique=True, help_text="For you; people do not see it.")
-    slug = models.SlugField("address", max_length=60, unique=True, help_text="The form stands at /f/<this>.")
+    slug = models.SlugField("address", max_length=60, unique=True, help_text="The form stands at /f/ and this.")
     is_active = models.BooleanField("open", default=True, help_text="A closed form takes nobody.")
     title = models.CharField(max_length=120, default="Subscribe")
     intro = models.TextField("introduction", blank=True, default="")

@@ -15,6 +15,7 @@ from campaigns.segments.members import LISTS, TAGS
 from campaigns.segments.operators import Operator, by_name, comparison
 from campaigns.segments.query import Operand
 from campaigns.segments.text import PARTS, TEXT, equality, exact_in
+from campaigns.segments.topics import TOPICS
 
 ATTRIBUTE_PREFIX = "attributes."
 LEAD_ID = Operand("lead.id")
@@ -149,6 +150,8 @@ BUILT_IN = (
     FieldSpec("updated_at", "last update", DATE, Operand("lead.updated_at")),
     FieldSpec("tags", "the list of tags", TAGS, Operand("lead.tags")),
     FieldSpec("list", "list", LISTS),
+    FieldSpec("topic", "topic", TOPICS, Operand("lead.declined_topics")),
+    FieldSpec("paused_until", "end of the pause", DATE, Operand("lead.paused_until", nullable=True)),
 )  # fmt: skip
 for _spec in BUILT_IN:
     register_field(_spec)

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import override_settings
 
-from campaigns.models import Lead, ListMembership, MailingList
+from campaigns.models import Lead, ListMembership, MailingList, Topic
 from campaigns.segments import CountTimedOut, SegmentInvalid, compile_condition, count, describe, sample, validate
 
 pytestmark = pytest.mark.django_db
@@ -254,3 +254,27 @@ def test_a_sample_is_the_newest_leads_and_bounded() -> None:
     leads = Lead.objects.bulk_create(Lead(email=f"p{number}@example.com") for number in range(120))
     assert sample({}, 2) == [leads[-1], leads[-2]]
     assert len(sample({}, 1000)) == 100
+
+
+def test_topics_that_were_declined_and_pauses_choose_leads() -> None:
+    topic = Topic.objects.create(name="Offers")
+    for name, fields in {
+        "ann": {"declined_topics": [topic.pk]},
+        "bob": {"declined_topics": [topic.pk + 1], "paused_until": "2099-05-06T00:00Z"},
+        "cat": {},
+    }.items():
+        Lead.objects.create(email=f"{name}@example.com", **fields)
+
+    assert found({"field": "topic", "op": "declined", "value": "Offers"}) == {"ann"}
+    assert found({"field": "topic", "op": "not_declined", "value": topic.pk}) == {"bob", "cat"}
+    assert found({"field": "paused_until", "op": "after", "value": "2099-01-01"}) == {"bob"}
+    assert found({"not": {"field": "paused_until", "op": "after", "value": "2099-01-01"}}) == {"ann", "cat"}
+    with pytest.raises(SegmentInvalid, match=r"did you mean|Offers"):
+        validate({"field": "topic", "op": "declined", "value": "Ofers"})
+
+
+def found(condition: object) -> set[str]:
+    query = compile_condition(condition)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT email FROM campaigns_lead lead WHERE {query.where}", query.params)
+        return {email.partition("@")[0] for (email,) in cursor.fetchall()}
