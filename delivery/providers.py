@@ -15,6 +15,9 @@ from delivery.esp.kinds import KINDS, problems
 from delivery.esp.report import EspReport
 from delivery.models import GroupLimit, Pool, PoolMember, Provider
 
+# secrets of webhooks stand beside those of sending, and are not its business
+WEBHOOK = "webhook:"
+
 
 def endpoint_of(provider: Provider) -> Endpoint:
     """The SMTP endpoint of a provider, its password opened. Raises crypto.SecretUnreadable."""
@@ -62,7 +65,9 @@ def add_provider(
     provider.host, provider.port, provider.security = endpoint.host, endpoint.port, endpoint.security
     provider.username, provider.local_address = endpoint.username, endpoint.local_address or None
     provider.rate_per_second, provider.max_connections = rate_per_second, max_connections
-    provider.credentials = {key: value for key, value in secrets.items() if value}
+    kept = provider.credentials if provider.sealed_credentials else {}
+    of_others = {key: value for key, value in kept.items() if key.startswith(WEBHOOK)}
+    provider.credentials = {**of_others, **{key: value for key, value in secrets.items() if value}}
     provider.full_clean()
     provider.save()
     join_pools(provider, weight=weight, tier=tier, pools=pools)

@@ -88,9 +88,7 @@ def webhook_page(request: HttpRequest, provider_id: int, esp: str) -> HttpRespon
         "back": reverse("admin:delivery_provider_change", args=[provider.pk]),
     }
     title = f"Webhook of {kind.label}"
-    response = render_page(request, "admin/tracking/esp_webhook/page.html", title=title, **context)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return render_page(request, "admin/tracking/esp_webhook/page.html", title=title, **context)
 
 
 def _wanted(request: HttpRequest, kind: WebhookKind, form: KeyForm) -> str | None:

@@ -46,7 +46,7 @@ KINDS: Mapping[str, WebhookKind] = {
                 "Amazon SNS: create a standard topic in the region of your SES account.",
                 "SES, Configuration sets: add an event destination of type SNS with that topic; choose all events but "
                 "opens and clicks, and name the configuration set in this provider.",
-                "SNS: create a subscription of the topic with protocol HTTPS and the address below; leave raw message "
+                "SNS: create a subscription of the topic with protocol HTTPS and the address above; leave raw message "
                 "delivery off. It is confirmed by itself, or by the link that then stands here.",
             ),
         ),
@@ -55,7 +55,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "SendGrid",
             "key",
             (
-                "Settings, Mail Settings, Event Webhooks: create a webhook with the address below.",
+                "Settings, Mail Settings, Event Webhooks: create a webhook with the address above.",
                 "Choose all deliverability events and the unsubscribe and spam report events.",
                 "Switch on Signed Event Webhook and copy its verification key to here.",
             ),
@@ -67,7 +67,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Mailgun",
             "key",
             (
-                "Send, Sending, Webhooks: add the address below for delivered messages, permanent and temporary "
+                "Send, Sending, Webhooks: add the address above for delivered messages, permanent and temporary "
                 "failures, spam complaints and unsubscribes.",
                 "Copy the HTTP webhook signing key from the same page to here.",
             ),
@@ -79,7 +79,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Postmark",
             "password",
             (
-                "Servers, your server, your message stream, Webhooks: add a webhook with the address below.",
+                "Servers, your server, your message stream, Webhooks: add a webhook with the address above.",
                 "Choose Delivery, Bounce, Spam complaint and Subscription change.",
             ),
         ),
@@ -88,7 +88,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Brevo",
             "password",
             (
-                "Transactional, Settings, Webhook: add a webhook with the address below.",
+                "Transactional, Settings, Webhook: add a webhook with the address above.",
                 "Choose delivered, deferred, soft and hard bounce, blocked, error, complaint and unsubscribed.",
             ),
         ),
@@ -97,7 +97,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Resend",
             "key",
             (
-                "Webhooks: add a webhook with the address below and all e-mail events.",
+                "Webhooks: add a webhook with the address above and all e-mail events.",
                 "Copy its signing secret, which begins with whsec_, to here.",
             ),
             key_name="Signing secret",
@@ -108,7 +108,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Mailjet",
             "password",
             (
-                "Account settings, Event notifications (webhooks): write the address below for sent, bounce, blocked, "
+                "Account settings, Event notifications (webhooks): write the address above for sent, bounce, blocked, "
                 "spam and unsub, with grouped events.",
             ),
         ),
@@ -117,7 +117,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "SparkPost",
             "password",
             (
-                "Configuration, Webhooks: create a webhook with the address below without its user and password, "
+                "Configuration, Webhooks: create a webhook with the address above without its user and password, "
                 "which go into the fields of basic authentication.",
                 "Choose all message events, and unsubscribe events.",
             ),
@@ -127,7 +127,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Mandrill",
             "key",
             (
-                "Settings, Webhooks: add a webhook with the address below; it may be added before its key is known.",
+                "Settings, Webhooks: add a webhook with the address above; it may be added before its key is known.",
                 "Choose delivered, soft and hard bounces, rejected, marked as spam and unsubscribes.",
                 "Copy the key that Mandrill then shows beside the webhook to here.",
             ),
@@ -139,7 +139,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "Postal",
             "key",
             (
-                "Your server, Webhooks: add a webhook with the address below and all events.",
+                "Your server, Webhooks: add a webhook with the address above and all events.",
                 "Copy the public key of the installation (postal default-dkim-record names it after p=) to here.",
             ),
             key_name="Public key",
@@ -149,7 +149,7 @@ KINDS: Mapping[str, WebhookKind] = {
             "MailerSend",
             "key",
             (
-                "Domains, your domain, Webhooks: add a webhook with the address below and all events but opens and "
+                "Domains, your domain, Webhooks: add a webhook with the address above and all events but opens and "
                 "clicks.",
                 "Copy its signing secret to here.",
             ),

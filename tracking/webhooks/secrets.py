@@ -9,15 +9,15 @@ from django.db import transaction
 from django.urls import reverse
 
 from delivery.models import Provider
+from delivery.providers import WEBHOOK
 from tracking.webhooks.kinds import WebhookKind
 
-_PREFIX = "webhook:"
 USER = "massmailer"
 
 
 def secret_of(provider: Provider, kind: WebhookKind) -> str:
     """The key, or "user:password"; "" where none was set. Raises crypto.SecretUnreadable."""
-    return provider.credentials.get(_PREFIX + kind.name, "")
+    return provider.credentials.get(WEBHOOK + kind.name, "")
 
 
 @transaction.atomic
@@ -30,8 +30,8 @@ def set_secret(provider_id: int, kind: WebhookKind, secret: str) -> None:
     if problem:
         raise ValueError(problem)
     provider = Provider.objects.select_for_update().get(pk=provider_id)
-    others = {name: value for name, value in provider.credentials.items() if name != _PREFIX + kind.name}
-    provider.credentials = {**others, **({_PREFIX + kind.name: secret} if secret else {})}
+    others = {name: value for name, value in provider.credentials.items() if name != WEBHOOK + kind.name}
+    provider.credentials = {**others, **({WEBHOOK + kind.name: secret} if secret else {})}
     provider.save(update_fields=["sealed_credentials", "updated_at"])
 
 
