@@ -53,6 +53,7 @@ CHECKS = (
     Item(workers.sweeper, "sweeper", ("redis", *DATABASE)),
     Item(providers.default_pools, "pools", DATABASE),
     Item(providers.providers, "providers", DATABASE),
+    Item(providers.webhooks, "webhooks", DATABASE),
     Item(domains.sending_domains, "sending domains", DATABASE),
     Item(addresses.public_url, "PUBLIC_URL"),
     Item(addresses.tracking_url, "TRACKING_URL"),

@@ -6,6 +6,8 @@ from delivery import crypto
 from delivery import providers as delivery_providers
 from delivery.models import Pool, Provider
 from massmailer.doctor.check import Check, fail, ok, warn
+from tracking.webhooks import secrets, state
+from tracking.webhooks.kinds import KINDS, WebhookKind
 
 ADD = "Add one: bin/manage add_provider --name NAME --smtp smtp+starttls://USER:PASSWORD@HOST:587"
 
@@ -30,6 +32,31 @@ def providers() -> list[Check]:
     """One check for each active provider: connect, log in, leave."""
     active = Provider.objects.filter(state=Provider.State.ACTIVE)
     return [_provider(provider) for provider in active]
+
+
+def webhooks() -> list[Check]:
+    """One check for each ESP account: it can tell us of bounces and complaints."""
+    accounts = Provider.objects.exclude(kind=Provider.Kind.SMTP).exclude(state=Provider.State.PAUSED)
+    return [_webhook(provider, KINDS[provider.kind]) for provider in accounts if provider.kind in KINDS]
+
+
+def _webhook(provider: Provider, kind: WebhookKind) -> Check:
+    name = f"webhook of {provider.name}"
+    cure = (
+        "Open the provider's page in the admin, “What comes back by webhook”: it says what to click and what to copy."
+    )
+    try:
+        has_secret = bool(secrets.secret_of(provider, kind))
+    except crypto.SecretUnreadable as error:
+        return fail(name, str(error), "Put the old key back at the end of ENCRYPTION_KEYS, or set the secret anew.")
+    if not has_secret:
+        return warn(name, "it has no secret, so its address is not there: bounces and complaints are not known", cure)
+    told = state.of_provider(provider.pk).get(kind.name)
+    if told is not None and told.confirm_url:
+        return warn(name, "Amazon SNS waits for somebody to confirm the subscription", cure)
+    if told is None or told.last_event_at is None:
+        return warn(name, "it has a secret, and nothing has ever come", cure)
+    return ok(name, f"last event {told.last_event_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _provider(provider: Provider) -> Check:

@@ -36,6 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# where bounces are taken as soon as BOUNCE_DOMAIN says that they come here
+DEFAULT_INBOUND = 2526
+
+
 def _add_up(up: argparse.ArgumentParser) -> None:
     defaults = StackOptions()
     port = int(os.environ.get("PORT") or defaults.port)
@@ -45,6 +49,10 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--sandbox-port", type=int, default=defaults.sandbox_port, help="(default %(default)s)")
     door = int(os.environ.get("MASSMAILER_SUBMISSION_PORT") or defaults.submission_port)
     up.add_argument("--submission-port", type=int, default=door, help="SMTP door for applications; 0: none")
+    bounces = int(
+        os.environ.get("MASSMAILER_INBOUND_PORT") or (DEFAULT_INBOUND if os.environ.get("BOUNCE_DOMAIN") else 0)
+    )
+    up.add_argument("--inbound-port", type=int, default=bounces, help="mail server for bounces; 0: none")
     up.add_argument("--no-sandbox", dest="sandbox", action="store_false", help="without the mailbox for trying things")
     up.add_argument("--web-workers", type=int, default=defaults.web_workers, help="(default %(default)s)")
     up.add_argument("--bulk-workers", type=int, default=defaults.bulk_workers, help="children; 0: one for each core")

@@ -27,7 +27,8 @@ class StackOptions:
     """Ports, sizes and choice of processes.
 
     A worker count of 0 is one child for each core. `only` names the processes to run; empty runs the whole Procfile.
-    `environment` is handed to every process beside our own. submission_port: of the SMTP door, 0: it is not run.
+    `environment` is handed to every process beside our own. submission_port, inbound_port: of the
+    SMTP door for applications and of the mail server for bounces, 0: they are not run.
     """
 
     port: int = 8000
@@ -35,6 +36,7 @@ class StackOptions:
     flower_port: int = 5555
     sandbox_port: int = 2525
     submission_port: int = 0
+    inbound_port: int = 0
     sandbox: bool = True
     web_workers: int = 2
     transactional_workers: int = 2
@@ -49,6 +51,8 @@ class StackOptions:
             return False
         if name == "submission" and not self.submission_port:
             return False
+        if name == "inbound" and not self.inbound_port:
+            return False
         return not self.only or name in self.only
 
     def ports(self) -> dict[str, tuple[str, int]]:
@@ -58,6 +62,7 @@ class StackOptions:
             "--flower-port": ("flower", self.flower_port),
             "--sandbox-port": ("sandbox", self.sandbox_port),
             "--submission-port": ("submission", self.submission_port),
+            "--inbound-port": ("inbound", self.inbound_port),
         }
         return {flag: place for flag, place in ports.items() if self.runs(place[0])}
 
@@ -80,6 +85,7 @@ def process_environment(options: StackOptions) -> dict[str, str]:
         "MASSMAILER_FLOWER_PORT": str(options.flower_port),
         "MASSMAILER_SANDBOX_PORT": str(options.sandbox_port),
         "MASSMAILER_SUBMISSION_PORT": str(options.submission_port),
+        "MASSMAILER_INBOUND_PORT": str(options.inbound_port),
         "MASSMAILER_SANDBOX": "true" if options.sandbox else "false",
         **options.environment,
     }

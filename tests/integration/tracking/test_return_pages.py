@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from delivery.models import Provider
 from delivery.providers import add_provider
+from massmailer.doctor.providers import webhooks
 from tests.integration.tracking.webhooks import esps
 from tests.people import somebody
 from tracking.inbound.receive import receive
@@ -130,3 +131,12 @@ def test_a_mailbox_keeps_its_password_and_another_server_does_not_get_it(operato
     assert MailAccount.objects.get().password == "secret"
     assert "typed" in operator.post(change, {**fields, "host": "evil.example"}).text
     assert "POP3 cannot" in operator.post(change, {**fields, "protocol": "pop3", "keeps_messages": "on"}).text
+
+
+def test_the_doctor_names_webhooks_that_tell_nothing(db: None) -> None:
+    provider = provider_of("postmark")
+    assert "no secret" in webhooks()[0].detail
+    set_secret(provider.pk, KINDS["postmark"], "u:p")
+    assert "nothing has ever come" in webhooks()[0].detail
+    state.note_event(provider.pk, "postmark")
+    assert webhooks()[0].state == "ok"
