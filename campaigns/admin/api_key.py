@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -89,7 +90,7 @@ class ApiKeyAdmin(ModelAdmin):
         ("Key", {"fields": ("name", "scopes")}),
         ("Limits", {"fields": (("rate_per_second", "per_day"), "networks", "expires_at")}),
     )
-    shown = ("shown_prefix", "state", "created_by", "created_at", "last_used_at", "last_used_from")
+    shown = ("shown_prefix", "state_in_words", "created_by", "created_at", "last_used_at", "last_used_from")
 
     def get_fieldsets(self, _request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return self.fieldsets if obj is None else (*self.fieldsets, ("Use", {"fields": self.shown}))
@@ -152,15 +153,24 @@ class ApiKeyAdmin(ModelAdmin):
 
     @display(description="State", label=STATE_VARIANTS)
     def state(self, key: ApiKey) -> tuple[str, str]:
+        return state_of(key), state_of(key).capitalize()
+
+    @display(description="State")
+    def state_in_words(self, key: ApiKey) -> str:
         if key.revoked_at is not None:
-            return "revoked", "Revoked"
-        if key.expires_at is not None and key.expires_at <= timezone.now():
-            return "expired", "Expired"
-        return "active", "Active"
+            return f"Revoked on {date_format(timezone.localtime(key.revoked_at), 'j F Y, H:i')}"
+        return state_of(key).capitalize()
 
     @display(description="Scopes")
     def scope_list(self, key: ApiKey) -> str:
         return ", ".join(key.scopes[:4]) + (" …" if len(key.scopes) > 4 else "")
+
+
+def state_of(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    is_over = key.expires_at is not None and key.expires_at <= timezone.now()
+    return "expired" if is_over else "active"
 
 
 def page_of_key(key_id: int) -> str:

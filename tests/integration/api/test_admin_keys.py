@@ -64,6 +64,7 @@ def test_a_revoked_key_opens_nothing_and_is_not_edited() -> None:
     key.refresh_from_db()
     assert key.revoked_at is not None
     assert keys.find(secret) is None
+    assert "Revoked on " in client.get(reverse("admin:campaigns_apikey_change", args=[key.pk])).content.decode()
     assert client.post(reverse("admin:campaigns_apikey_change", args=[key.pk]), {"name": "x"}).status_code == 403
 
 
