@@ -1,4 +1,5 @@
-"""What layers above add to the marketers' pages: buttons on a campaign's page, sections on a lead's page.
+"""What layers above add to the marketers' pages: buttons on a campaign's page, sections on a lead's page, boxes that
+help to write a segment's condition.
 
 Filled when the layers above import their own admin modules, so before the first request.
 """
@@ -46,9 +47,11 @@ class CampaignButton:
 
 
 LeadSection = Callable[[HttpRequest, Lead], str]
+SegmentHelper = Callable[[HttpRequest], str]
 
 _campaign_buttons: list[CampaignButton] = []
 _lead_sections: list[LeadSection] = []
+_segment_helpers: list[SegmentHelper] = []
 
 
 def register_campaign_button(button: CampaignButton) -> None:
@@ -62,9 +65,19 @@ def register_lead_section(section: LeadSection) -> None:
         _lead_sections.append(section)
 
 
+def register_segment_helper(helper: SegmentHelper) -> None:
+    """`helper` returns ready HTML that stands under the condition (the text area `id_condition`) of who may change it."""
+    if helper not in _segment_helpers:
+        _segment_helpers.append(helper)
+
+
 def campaign_buttons(request: HttpRequest, campaign: Campaign) -> list[CampaignButton]:
     return [button for button in _campaign_buttons if button.is_offered(request, campaign)]
 
 
 def lead_sections(request: HttpRequest, lead: Lead) -> list[str]:
     return [html for section in _lead_sections if (html := section(request, lead))]
+
+
+def segment_helpers(request: HttpRequest) -> list[str]:
+    return [helper(request) for helper in _segment_helpers]

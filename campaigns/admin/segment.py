@@ -16,6 +16,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from campaigns import segments
+from campaigns.admin import registry
 from campaigns.admin.base import demand, guarded
 from campaigns.admin.fields import JSONTextField
 from campaigns.models import Segment
@@ -80,6 +81,8 @@ class SegmentAdmin(ModelAdmin):
         segment: Segment | None = kwargs.get("obj")
         if segment is not None:
             context["condition_text"] = json.dumps(segment.condition)
+        if segment is None or self.has_change_permission(request, segment):
+            context["helpers"] = registry.segment_helpers(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @display(description="Who is meant")

@@ -28,7 +28,7 @@ class RetentionPolicyAdmin(ModelAdmin):
             "Keep for so long",
             {
                 "description": DESCRIPTION,
-                "fields": (("event_months", "email_months", "message_months"), "exports_first"),
+                "fields": ("event_months", "email_months", "message_months", "exports_first"),
             },
         ),
         ("Small things", {"fields": (("alert_days", "aside_days"),)}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Dialog, Page, Request, Route, expect, sync_playwright
@@ -25,6 +27,8 @@ from delivery.models import Alert, DeadDecision, Email, Pool, PoolMember, Provid
 from delivery.providers import add_provider
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
+from tracking.occurrence import happened
+from tracking.record import record
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -209,6 +213,35 @@ def test_a_segment_is_counted_while_it_is_written(visit: Open) -> None:
 
     expect(page.get_by_text("was added successfully")).to_be_visible()
     assert Segment.objects.get().name == "French"
+
+
+def test_a_condition_on_what_people_did_is_written_by_the_keyboard(visit: Open) -> None:
+    zoe = a_lead("zoe@example.com")
+    campaign = a_campaign(name="Spring", state="sent", launched_at=timezone.now())
+    with transaction.atomic():
+        record([happened("click", campaign_id=campaign.pk, lead_id=zoe.pk, link_number=1)], park=False)
+    page = visit().open(reverse("admin:campaigns_segment_add"))
+    page.locator("#id_condition").fill("{}")
+    box = page.locator("mm-engagement")
+    expect(box.get_by_label("How many")).to_be_hidden()
+
+    box.locator("[data-part=field]").select_option("clicked")
+    box.get_by_label("Which campaigns").select_option("one")
+    box.get_by_label("Within days").fill("0")
+    page.keyboard.press("Enter")
+    assert page.locator("#id_condition").input_value() == "{}", "0 days is refused where it was typed"
+    box.get_by_label("Within days").fill("30")
+    page.keyboard.press("Enter")
+    expect(page.locator("#segment-count")).to_contain_text(
+        "the lead clicked in the campaign “Spring” in the last 30 days"
+    )
+    expect(page.locator("#segment-count .mm-figure")).to_have_text("1")
+    assert json.loads(page.locator("#id_condition").input_value()) == {
+        "all": [{"field": "clicked", "op": "did", "value": {"campaign": campaign.pk, "days": 30}}]
+    }
+    page.locator("#id_name").fill("Clicked in spring")
+    save(page)
+    expect(page.get_by_text("was added successfully")).to_be_visible()
 
 
 def test_a_campaign_from_the_first_word_to_its_launch(visit: Open) -> None:
