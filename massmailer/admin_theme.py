@@ -93,6 +93,7 @@ def delivery_items() -> list[Item]:
         model_item("Sending policy", "speed", "delivery.sendingpolicy"),
         page_item("E-mails", "mail", "delivery_emails", "delivery.view_email"),
         page_item("Transactional messages", "receipt_long", "delivery_messages", "delivery.view_message"),
+        model_item("Message streams", "call_split", "delivery.messagestream"),
         {
             **page_item("Dead letters", "unsubscribe", "delivery_dead", "delivery.view_email", "delivery.view_message"),
             "badge": "delivery.admin.dead_list.badge",

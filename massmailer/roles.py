@@ -26,6 +26,7 @@ BEAT_MODELS = ("periodictask", "intervalschedule", "crontabschedule", "solarsche
 OPERATOR_MODELS = (
     "provider", "pool", "poolmember", "sendingdomain", "grouplimit", "warmup", "senderlimit", "retrypolicy",
     "replyrule", "sendingpolicy", "guardrailpolicy", "alertsettings", "alert", "providerevent", "providerusage",
+    "messagestream",
 )  # fmt: skip
 ALL = ("view", "add", "change", "delete")
 
@@ -41,7 +42,7 @@ ROLES: dict[str, dict[str, set[str]]] = {
         "campaigns": {"view_campaign", "view_suppression", "view_leadimport", "launch_campaign", "resolve_unknown"}
         | {"view_apikey", "add_apikey", "change_apikey"},
         "delivery": {f"{verb}_{model}" for model in OPERATOR_MODELS for verb in ALL}
-        | {"view_email", "view_message", "add_message", "view_unknowndecision"},
+        | {"view_email", "view_message", "add_message", "change_message", "view_unknowndecision"},
         "tracking": {
             f"{verb}_{model}"
             for model in ("visitorrule", "webhookendpoint", "mailaccount", "retentionpolicy")

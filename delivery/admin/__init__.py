@@ -8,6 +8,7 @@ from delivery.admin.decisions import UnknownDecisionAdmin
 from delivery.admin.domain import SendingDomainAdmin
 from delivery.admin.emails import lead_section
 from delivery.admin.guardrail import GuardrailPolicyAdmin
+from delivery.admin.message_stream import MessageStreamAdmin
 from delivery.admin.pool import PoolAdmin
 from delivery.admin.provider import ProviderAdmin
 from delivery.admin.reply_rule import ReplyRuleAdmin
@@ -56,6 +57,7 @@ __all__ = [
     "AlertAdmin",
     "AlertSettingsAdmin",
     "GuardrailPolicyAdmin",
+    "MessageStreamAdmin",
     "PoolAdmin",
     "ProviderAdmin",
     "ReplyRuleAdmin",

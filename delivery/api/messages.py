@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import lru_cache
 from html import escape
 from typing import Annotated, Any
 
@@ -187,9 +188,13 @@ def _sender(message: MessageIn) -> Mailbox:
     return Mailbox(_address(message.sender.email, "from", "email"), message.sender.name)
 
 
+# programs send from the same few addresses
+_normalised = lru_cache(maxsize=1024)(addresses.normalise)
+
+
 def _address(text: str, *steps: str) -> str:
     try:
-        return addresses.normalise(text)
+        return _normalised(text)
     except addresses.AddressInvalid as error:
         raise invalid(At(str(error), pointer=pointer_to(*steps))) from error
 

@@ -95,7 +95,8 @@ def accept(outgoing: Outgoing, *, any_sender: bool = False) -> list[Accepted]:
         complaints += [*_check_sender(outgoing.sender)]
     if complaints or stream is None:
         raise MessageRefused(complaints)
-    with transaction.atomic():
+    # no savepoint where the caller has a transaction: two round trips of a request that has five
+    with transaction.atomic(savepoint=False):
         content.store([*outgoing.files, outgoing.content])
         rows = _insert(outgoing, recipients, stream)
         if events.has_listeners():

@@ -63,6 +63,8 @@ def _statements(changes: Sequence[Change]) -> Iterator[Statement]:
 
 def tell(changes: Sequence[Change]) -> None:
     """Execute what listeners have to say, on Django's connection."""
+    if not _listeners:
+        return
     with connection.cursor() as cursor:
         for statement in _statements(changes):
             cursor.execute(*statement)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.http import HttpResponse
 
 from campaigns.api import idempotency, keys, limits
@@ -94,8 +94,7 @@ def _once(key: ApiKey, name: str, digest: bytes, outgoing: Outgoing) -> str:
 
 def _accept(outgoing: Outgoing) -> str:
     try:
-        with transaction.atomic():
-            accepted = accept(outgoing)
+        accepted = accept(outgoing)
     except MessageRefused as error:
         raise Refused(_code(error), str(error)) from error
     first, last = accepted[0].id, accepted[-1].id

@@ -39,6 +39,9 @@ OWN: dict[str, tuple[str, str]] = {
     "delivery_hours": ("campaign", "MOV"),
     "delivery_lead_emails": ("lead", "MV"),
     "delivery_message": ("nothing", "MO"),
+    "delivery_message_cancel": ("nothing", "O"),
+    "delivery_message_copy": ("nothing", ""),
+    "delivery_message_frame": ("nothing", ""),
     "delivery_messages": ("", "MO"),
     "delivery_pool_make_default": ("pool", "O"),
     **{f"delivery_provider_{name}": ("provider", "O") for name in ("activate", "drain", "pause", "try_again")},
@@ -55,10 +58,10 @@ OWN: dict[str, tuple[str, str]] = {
     **{f"delivery_warmup_{name}": ("warmup", "O") for name in ("end", "freeze", "restart", "resume")},
 }  # fmt: skip
 # the method is judged before the person
-POST_ALONE = ("delivery_dead_stop", "delivery_provider_test", "delivery_sendingdomain_dns")
+POST_ALONE = ("delivery_dead_stop", "delivery_message_cancel", "delivery_provider_test", "delivery_sendingdomain_dns")
 MODELS = (
-    "alert", "alertsettings", "guardrailpolicy", "pool", "provider", "replyrule", "retrypolicy", "sendingdomain",
-    "sendingpolicy", "unknowndecision",
+    "alert", "alertsettings", "guardrailpolicy", "messagestream", "pool", "provider", "replyrule", "retrypolicy",
+    "sendingdomain", "sendingpolicy", "unknowndecision",
 )  # fmt: skip
 USUAL = ("changelist", "add", "change", "delete", "history")
 USUAL_NAMES = {f"delivery_{model}_{page}" for model in MODELS for page in USUAL}
