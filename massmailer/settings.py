@@ -212,6 +212,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "massmailer.middleware.OperationsMiddleware",
+    "massmailer.middleware.DoorsMiddleware",
     "massmailer.api.middleware.ApiProblemsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

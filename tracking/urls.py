@@ -18,5 +18,5 @@ urlpatterns = [
     path("confirm/<slug:token>", form_views.confirm_page, name="tracking-confirm"),
     path("webhooks/<slug:esp>/<int:provider_id>/tracking/", webhooks.webhook, name="tracking-webhook"),
     # addresses that a mail program has cut or changed
-    re_path(r"^([ocvuf]|confirm)/", pages.not_found),
+    re_path(r"^(?:[ocvuf]|confirm)/", pages.not_found),
 ]

@@ -188,6 +188,19 @@ def test_neither_a_pixel_nor_a_known_link_asks_the_database(
         assert client.get(f"/c/{tokens.click}/9").status_code == 404
 
 
+def test_pixels_and_links_take_the_short_way_and_stay_as_guarded(client: Client, sent: Sent) -> None:
+    tokens = sent.tokens()
+    for address in (f"/o/{tokens.open}.gif", f"/c/{tokens.click}/1", "/o/cut", "/c/", "/c/x/1/2"):
+        response = client.get(address)
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src" in response.headers["Content-Security-Policy"]
+        # neither session nor language was looked at
+        assert "Vary" not in response.headers
+    assert "Vary" in client.get(f"/u/{tokens.unsubscribe}").headers
+    # a form from elsewhere is still refused by its missing token
+    assert client.post(f"/o/{tokens.open}.gif").status_code == 403
+
+
 def test_a_door_asks_a_network_that_comes_too_often_to_wait(client: Client, sent: Sent) -> None:
     limiter.forget()
     tokens = sent.tokens()
