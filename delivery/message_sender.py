@@ -18,7 +18,7 @@ from django.conf import settings
 from campaigns import failpoints
 from campaigns.addresses import digest, domain_of, mailbox_group
 from campaigns.models import Suppression
-from delivery import metrics, record, retry_policies, routes, runtime, stop
+from delivery import metrics, record, retry_policies, routes, runtime, soft_bounces, stop
 from delivery import sql as delivery_sql
 from delivery.content import bounce_domain_of, message_context
 from delivery.database import AsyncConnection, DatabaseAway
@@ -244,6 +244,9 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
         hard = [row.to_address for row in rows if row.outcome.kind is Kind.HARD]
         if hard:
             await connection.execute(delivery_sql.SUPPRESS, {"addresses": hard, "source": "transactional mail"})
+        for row, decision in zip(rows, decisions, strict=True):
+            if decision.status == "bounced_soft":
+                await soft_bounces.note_async(connection, [row.to_address], f"message {row.id}")
     _count(rows, decisions, now)
 
 

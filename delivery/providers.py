@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -31,6 +31,16 @@ def endpoint_of(provider: Provider) -> Endpoint:
         ca_file=provider.credentials.get("ca_file", ""),
         verify=provider.credentials.get("verify", "yes") != "no",
     )
+
+
+def metadata_of(provider: Provider) -> Callable[[str], tuple[str, str]] | None:
+    """What writes our token into a header for the ESP behind a relay; None where nobody listens to its webhook."""
+    secrets = provider.credentials
+    if not any(name.startswith(WEBHOOK) for name in secrets):
+        return None
+    from delivery.esp.smtp_metadata import metadata_writer  # anymail and its kin: most relays are no ESP's
+
+    return metadata_writer(secrets, WEBHOOK)
 
 
 @transaction.atomic

@@ -31,7 +31,7 @@ from delivery.engine.smtp import SmtpPool
 from delivery.esp.account import account_of
 from delivery.letters import Channel
 from delivery.models import Provider
-from delivery.providers import endpoint_of
+from delivery.providers import endpoint_of, metadata_of
 from delivery.reply_rules import load_classifier
 from delivery.selection import Turns
 from delivery.shut_channel import ShutChannel
@@ -179,7 +179,8 @@ def open_channel(provider: Provider) -> Channel:
             from delivery.esp.channel import EspChannel  # boto3 and its kin: a house of relays never loads them
 
             return EspChannel(account_of(provider))
-        return SmtpChannel(SmtpPool(endpoint_of(provider), max_connections=provider.max_connections))
+        pool = SmtpPool(endpoint_of(provider), max_connections=provider.max_connections)
+        return SmtpChannel(pool, metadata_of(provider))
     except (SecretUnreadable, ValueError) as error:
         logger.error("provider %s cannot be used: %s", provider.name, error)
         return ShutChannel(str(error))

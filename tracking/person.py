@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from campaigns.leads.person import Person, Row
 from delivery.models import Message
-from tracking.models import AsideEvent, CampaignEngagement, Event, LeadEngagement
+from tracking.models import AsideEvent, CampaignEngagement, Event, LeadEngagement, StrayEvent, StrayMail
 
 EVENT_FIELDS = (
     "at", "kind", "campaign_id", "message_id", "link_number", "who", "who_reason", "user_agent", "network", "data",
@@ -42,6 +42,9 @@ def scrub_events(person: Person) -> None:
         # no lead has the number 0, and no message the number ""
         cursor.execute(DROP_PARKED, {"lead": str(person.lead_id or ""), "messages": [str(pk) for pk in ids] or ["-"]})
     _aside(person).delete()
+    if person.address:
+        StrayEvent.objects.filter(recipient=person.address).delete()
+        StrayMail.objects.filter(Q(sender=person.address) | Q(recipient=person.address)).delete()
 
 
 def events(person: Person) -> Iterable[Row]:

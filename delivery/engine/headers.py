@@ -46,6 +46,14 @@ STRUCTURED = frozenset(
         "Auto-Submitted",
         "References",
         "In-Reply-To",
+        # an ESP behind a relay reads these, and takes them off
+        "X-SMTPAPI",
+        "X-Mailgun-Variables",
+        "X-PM-Metadata-token",
+        "X-Mailin-custom",
+        "X-MJ-EventPayload",
+        "X-MSYS-API",
+        "X-MC-Metadata",
     )
 )
 # Written by the builder itself, or meaningless or harmful in a message that leaves here.
