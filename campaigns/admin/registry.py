@@ -66,7 +66,7 @@ def register_lead_section(section: LeadSection) -> None:
 
 
 def register_segment_helper(helper: SegmentHelper) -> None:
-    """`helper` returns ready HTML that stands under the condition (the text area `id_condition`) of who may change it."""
+    """`helper` returns ready HTML for under the condition (the text area `id_condition`), for who may change it."""
     if helper not in _segment_helpers:
         _segment_helpers.append(helper)
 
