@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, TextFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -22,9 +23,11 @@ from campaigns.admin.base import KeysetModelAdmin, find, finish
 from campaigns.admin.fields import JSONTextField, TagsField
 from campaigns.leads.erase import erase_lead
 from campaigns.leads.portrait import as_json
-from campaigns.models import Lead, ListMembership, MailingList
+from campaigns.models import Lead, ListMembership, MailingList, Topic
 
-STATUS_VARIANTS = {"subscribed": "success", "unsubscribed": "default", "bounced": "warning", "complained": "danger"}
+STATUS_VARIANTS = {
+    "subscribed": "success", "pending": "info", "unsubscribed": "default", "bounced": "warning", "complained": "danger",
+}  # fmt: skip
 MAX_ATTRIBUTES_BYTES = 32 * 1024
 
 
@@ -87,6 +90,19 @@ class LeadForm(forms.ModelForm):
         return self.cleaned_data["language"].strip().lower()
 
 
+def wishes_of(lead: Lead) -> list[str]:
+    """What the person chose on the page of preferences, as sentences."""
+    wishes = [
+        f"Has declined the topic “{name}”."
+        for name in Topic.objects.filter(pk__in=lead.declined_topics).values_list("name", flat=True)
+    ]
+    if lead.frequency_days:
+        wishes.append(f"Wants at most one campaign in {lead.frequency_days} days.")
+    if lead.paused_until and lead.paused_until > timezone.now():
+        wishes.append(f"Wants nothing until {lead.paused_until:%d %B %Y}.")
+    return wishes
+
+
 @admin.register(Lead)
 class LeadAdmin(KeysetModelAdmin):
     form = LeadForm
@@ -128,6 +144,8 @@ class LeadAdmin(KeysetModelAdmin):
         lead: Lead | None = kwargs.get("obj")
         if lead is not None:
             context["lead_sections"] = registry.lead_sections(request, lead)
+            context["wishes"] = wishes_of(lead)
+            context["consents"] = lead.consents.all()[:20]
             context["memberships"] = lead.memberships.select_related("mailing_list").order_by("mailing_list__name")
         return super().render_change_form(request, context, *args, **kwargs)
 

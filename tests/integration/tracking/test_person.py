@@ -151,3 +151,17 @@ def test_the_page_of_a_lead_gives_the_file_to_those_who_may_see_leads(known: Sen
     assert LogEntry.objects.filter(change_message__contains="Exported").exists()
     client: Client = somebody("Operators")
     assert client.get(address).status_code == 403
+
+
+def test_the_page_of_a_lead_shows_consents_and_wishes(known: Sent) -> None:
+    Lead.objects.update(frequency_days=7, paused_until="2099-05-06T00:00Z")
+    page = boss().get(reverse("admin:campaigns_lead_change", args=[known.leads[0].pk])).text
+    for words in (
+        "the form “Website”",
+        NETWORK,
+        "not confirmed",
+        "topic “Offers”",
+        "one campaign in 7 days",
+        "06 May 2099",
+    ):
+        assert words in page
