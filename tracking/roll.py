@@ -58,14 +58,15 @@ def _round() -> Rolled:
         return Rolled(*cursor.fetchone())
 
 
-def count_anew(campaign_ids: Sequence[int]) -> None:
-    """Let the next roll-ups count these campaigns from their ledger again: after attributes were chosen, or to repair.
+def count_anew(campaign_ids: Sequence[int]) -> list[int]:
+    """Let the next roll-ups count these campaigns from their ledger again; which of them can be.
 
-    Campaigns whose ledger retention has removed keep their counts. Opens and clicks by value stay as the drain counted
-    them.
+    After attributes were chosen, or to repair. Campaigns whose ledger retention has removed keep their counts. Opens
+    and clicks by value stay as the drain counted them.
     """
     there = with_details(campaign_ids)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(rollup_sql.LOCK)
         for statement in rollup_sql.FORGET:
             cursor.execute(statement, {"campaigns": there})
+    return there

@@ -78,11 +78,18 @@ def _emails(lead_id: int, _lead: Lead | None, before: dt.datetime, limit: int) -
             row.at,
             "email",
             row.get_status_display(),
-            " ".join(str(part) for part in (row.code, row.enhanced, row.reply) if part),
+            _words(row),
             campaign_id=row.campaign_id,
         )
         for row in rows.only("campaign_id", "lead_id", "at", "status", "code", "enhanced", "reply")[:limit]
     ]
+
+
+def _words(row: Email) -> str:
+    """The server's codes and words; most servers say the second code in their words too."""
+    reply = row.reply or ""
+    enhanced = "" if row.enhanced and row.enhanced in reply else row.enhanced
+    return " ".join(str(part) for part in (row.code, enhanced, reply) if part)
 
 
 def _messages(_lead_id: int, lead: Lead | None, before: dt.datetime, limit: int) -> list[Moment]:

@@ -20,6 +20,11 @@ class Rate:
         """0.0 where there is nothing to divide by."""
         return 100 * self.count / self.base if self.base else 0.0
 
+    @property
+    def text(self) -> str:
+        """As people read it. Below one percent with two places: mailbox providers look at 0.1 % of complaints."""
+        return f"{self.percent:.{2 if 0 < self.percent < 1 else 1}f} %"
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:

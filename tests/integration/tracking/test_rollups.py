@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterator
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
 
@@ -17,10 +19,20 @@ from delivery.models import Batch, DeadDecision, Email
 from delivery.numbers import campaign_numbers
 from tests.integration.delivery.ledger_house import sent_campaign
 from tracking import dimensions, rollups
-from tracking.models import Breakdown, EmailChange, Event, LinkClick, LinkRollup, MinuteRollup, ReportSettings
+from tracking.models import (
+    Breakdown,
+    EmailChange,
+    Event,
+    LinkClick,
+    LinkRollup,
+    MinuteRollup,
+    ReportSettings,
+    RetentionDrop,
+)
 from tracking.models.breakdown import FIRST_COLUMNS, STATUS_COLUMNS
 from tracking.occurrence import Occurrence, happened
 from tracking.record import record
+from tracking.retention.pieces import EMAILS
 from tracking.roll import Rolled, count_anew, roll_up
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +53,7 @@ def chosen_attributes() -> Iterator[None]:
 @pytest.fixture
 def campaign() -> Campaign:
     made = sent_campaign(STATUSES)
+    Campaign.objects.filter(pk=made.pk).update(launched_at=dt.datetime.now(dt.UTC))
     for number, lead in enumerate(Lead.objects.filter(email__startswith="reader").order_by("id")):
         if number % 2:
             lead.email, lead.mailbox_group = f"reader{number}@gmail.com", "gmail"
@@ -162,6 +175,30 @@ def test_counting_anew_changes_nothing_but_mistakes(campaign: Campaign) -> None:
     count_anew([campaign.pk])
     roll_up(seconds=5)
     assert_adds_up(campaign)
+
+
+def test_a_command_counts_anew_and_leaves_alone_what_retention_has_dropped(campaign: Campaign) -> None:
+    roll_up(seconds=5)
+    Breakdown.objects.update(sent=1000)
+    out = io.StringIO()
+    call_command("rebuild_rollups", "--all", stdout=out)
+    assert "1 of 1 campaigns are counted anew: 1 batches" in out.getvalue()
+    assert_adds_up(campaign)
+    now = dt.datetime.now(dt.UTC)
+    RetentionDrop.objects.create(
+        kind=EMAILS,
+        partition="delivery_email_b0",
+        oid=1,
+        size_bytes=0,
+        low=campaign.pk,
+        high=campaign.pk + 1,
+        begun_at=now,
+    )
+    connection.cursor().execute("DELETE FROM delivery_email")
+    call_command("rebuild_rollups", str(campaign.pk), stdout=out)
+    assert sums(campaign, "domain")["sent"] == 3
+    with pytest.raises(CommandError, match="--all"):
+        call_command("rebuild_rollups")
 
 
 def test_events_move_to_whom_todays_rules_say(campaign: Campaign) -> None:

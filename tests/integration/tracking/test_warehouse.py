@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,13 @@ def test_rows_come_in_blocks(house: House, tmp_path: Path, monkeypatch: pytest.M
 def test_a_mistake_is_named_with_its_cure(db: None, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     with pytest.raises(CommandError, match=words):
         call_command("export_warehouse", "--out", str(tmp_path), *arguments)
+
+
+def test_the_questions_in_the_guide_have_answers(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    guide = (Path(__file__).resolve().parents[3] / "docs/operators/warehouse.md").read_text()
+    questions = re.findall(r"```sql\n(.*?)```", guide, flags=re.DOTALL)
+    assert len(questions) == 4
+    for question in questions:
+        assert ask(question), question
