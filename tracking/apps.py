@@ -26,6 +26,7 @@ class TrackingConfig(AppConfig):
         register_exporter("events", person.events)
         register_exporter("engagement", person.engagement)
         register_exporter("set_aside", person.aside)
+        register_exporter("strays", person.strays)
         register_eraser(forget_lead)
         register_listener(hooks.message_changed)
         register_state_listener(hooks.campaign_moved)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, Q, QuerySet
+from django.db.models.expressions import RawSQL
 
 from campaigns.leads.person import Person, Row
 from delivery.models import Message
@@ -41,10 +42,8 @@ def scrub_events(person: Person) -> None:
             cursor.execute(SCRUB_EVENTS.replace("{which}", "message_id = ANY(%s)"), [ids])
         # no lead has the number 0, and no message the number ""
         cursor.execute(DROP_PARKED, {"lead": str(person.lead_id or ""), "messages": [str(pk) for pk in ids] or ["-"]})
-    _aside(person).delete()
-    if person.address:
-        StrayEvent.objects.filter(recipient=person.address).delete()
-        StrayMail.objects.filter(Q(sender=person.address) | Q(recipient=person.address)).delete()
+    for rows in (_aside(person), _stray_events(person), _stray_mails(person)):
+        rows.delete()
 
 
 def events(person: Person) -> Iterable[Row]:
@@ -63,6 +62,23 @@ def engagement(person: Person) -> Iterable[Row]:
 def aside(person: Person) -> Iterable[Row]:
     """What came in about the address and could not be recorded."""
     return _aside(person).values("payload", "reason", "set_aside_at")
+
+
+def strays(person: Person) -> Iterable[Row]:
+    """Webhook events and messages that came back and could not be matched to an e-mail, but name the address."""
+    yield from _stray_events(person).values("esp", "kind", "recipient", "reason", "payload", "received_at")
+    yield from _stray_mails(person).values("recipient", "sender", "subject", "reason", "report", "received_at")
+
+
+def _stray_events(person: Person) -> QuerySet[StrayEvent]:
+    return StrayEvent.objects.filter(Q(recipient=person.address) | Q(payload__icontains=person.address))
+
+
+def _stray_mails(person: Person) -> QuerySet[StrayMail]:
+    """Also those that name the address within the message: few are kept, so they are read."""
+    in_raw = RawSQL("position(%s::bytea IN raw) > 0", [person.address.encode()], BooleanField())
+    named = Q(sender=person.address) | Q(recipient=person.address) | Q(report__icontains=person.address)
+    return StrayMail.objects.alias(in_raw=in_raw).filter(named | Q(in_raw=True))
 
 
 def _aside(person: Person) -> QuerySet[AsideEvent]:

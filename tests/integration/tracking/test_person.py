@@ -28,7 +28,7 @@ from delivery.models import Email, Message, MessageEvent, SoftBounce
 from delivery.transactional import queue_message
 from tests.integration.tracking.conftest import MakeSent, Sent
 from tests.people import boss, somebody
-from tracking.models import AsideEvent, Event, ParkedEvent
+from tracking.models import AsideEvent, Event, ParkedEvent, StrayEvent, StrayMail
 from tracking.occurrence import Occurrence, happened
 from tracking.record import record
 
@@ -62,6 +62,9 @@ def known(make_sent: MakeSent) -> Sent:
     record([opened(ADDRESS, campaign_id=sent.campaign.pk, lead_id=ada.pk), opened(ADDRESS, message_id=message)])
     record([opened("ada1@example.com", campaign_id=sent.campaign.pk, lead_id=bob.pk)])
     AsideEvent.objects.create(payload=f"To: {ADDRESS}", reason="unreadable")
+    StrayEvent.objects.create(esp="ses", recipient=ADDRESS, reason="unknown message", payload="{}")
+    for number, raw in enumerate((f"Final-Recipient: rfc822; {ADDRESS}", "another")):
+        StrayMail.objects.create(digest=bytes([number]) * 32, reason="unknown", raw=raw.encode(), size_bytes=9)
     early = happened("click", campaign_id=99, lead_id=ada.pk, link_number=1, user_agent=AGENT)
     ParkedEvent.objects.create(id=early.id, payload=early.encode(), due_at="2099-01-01T00:00Z")
     return sent
@@ -100,6 +103,7 @@ def test_everything_that_is_kept_is_exported(known: Sent, capsys: pytest.Capture
     assert filled >= {
         "lead", "lists", "topics", "consents", "feed_entries", "suppressions", "suppression_releases", "emails",
         "messages", "events", "engagement", "soft_bounces", "set_aside",
+        "strays",
     }  # fmt: skip
     assert found["lead"][0]["attributes"] == {"city": "Lyon"}
     assert found["consents"][0]["lists"] == ["Garden news"]
@@ -123,6 +127,7 @@ def test_erasing_leaves_nothing_that_names_the_person_and_all_counts(known: Sent
     assert Message.objects.get(id=queued).status == "cancelled"
     assert not MessageEvent.objects.filter(message_id=queued, detail__contains="@").exists()
     assert not ParkedEvent.objects.exists()
+    assert bytes(StrayMail.objects.get().raw) == b"another"
     # the hash stays, so that no import brings the person back
     row = Suppression.objects.get()
     assert (row.value, row.reason, bytes(row.digest)) == ("", "soft_bounces", digest(ADDRESS))
