@@ -51,7 +51,7 @@ class ApplyForm(BaseDialogForm):
 @admin.register(VisitorRule)
 class VisitorRuleAdmin(ModelAdmin):
     form = VisitorRuleForm
-    list_display = ("name", "who_badge", "reason", "conditions", "position", "is_active", "is_built_in")
+    list_display = ("name", "who_badge", "reason", "conditions", "position", "is_active", "built_in")
     sortable_by = ()
     search_fields = ("name", "reason", "phrases")
     search_help_text = "Search by name, reason or phrase"
@@ -99,6 +99,10 @@ class VisitorRuleAdmin(ModelAdmin):
     @display(description="Then it was", label=VARIANTS)
     def who_badge(self, rule: VisitorRule) -> tuple[str, str]:
         return rule.who, rule.get_who_display()
+
+    @display(description="Built in", boolean=True)
+    def built_in(self, rule: VisitorRule) -> bool:
+        return rule.is_built_in
 
     @display(description="When")
     def conditions(self, rule: VisitorRule) -> str:

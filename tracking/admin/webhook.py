@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import truncatechars
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -29,7 +30,7 @@ DELIVERY_VARIANTS = {"waiting": "warning", "delivered": "success", "failed": "da
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ModelAdmin):
     form = WebhookForm
-    list_display = ("name", "url", "state", "kind_list")
+    list_display = ("name", "address", "state", "kind_list")
     sortable_by = ("name",)
     search_fields = ("name", "url")
     search_help_text = "Search by name or address"
@@ -40,7 +41,7 @@ class WebhookEndpointAdmin(ModelAdmin):
         ("Which events", {"fields": ("kinds", "people_only")}),
         ("Only of", {"fields": ("stream", "tags")}),
     )
-    shown = ("state", "disabled_because", "failing_since", "created_at")
+    shown = ("state_shown", "disabled_because", "failing_since", "created_at")
 
     def get_fieldsets(self, _request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         return self.fieldsets if obj is None else (*self.fieldsets, ("How it goes", {"fields": self.shown}))
@@ -144,6 +145,11 @@ class WebhookEndpointAdmin(ModelAdmin):
         messages.success(request, f"{count:,} deliveries are posted again." if count else "None was given up.")
         return finish(request, page_of(endpoint.pk))
 
+    @display(description="Address")
+    def address(self, endpoint: WebhookEndpoint) -> str:
+        # the beginning tells them apart; the whole stands on its page
+        return truncatechars(endpoint.url, 50)
+
     @display(description="State", label=STATE_VARIANTS)
     def state(self, endpoint: WebhookEndpoint) -> tuple[str, str]:
         if endpoint.disabled_at:
@@ -151,6 +157,10 @@ class WebhookEndpointAdmin(ModelAdmin):
         if not endpoint.is_active:
             return "off", "Off"
         return ("failing", "Failing") if endpoint.failures else ("active", "Active")
+
+    @display(description="State")
+    def state_shown(self, endpoint: WebhookEndpoint) -> str:
+        return self.state(endpoint)[1]
 
     @display(description="Events")
     def kind_list(self, endpoint: WebhookEndpoint) -> str:
@@ -165,7 +175,7 @@ class WebhookDeliveryAdmin(KeysetModelAdmin):
     actions = None
     actions_detail = ("send_again",)
     fields = (
-        "created_at", "endpoint", "kind", "event_id", "state_badge", "tried", "tried_at", "due_at", "status", "seconds",
+        "created_at", "endpoint", "kind", "event_id", "state_shown", "tried", "tried_at", "due_at", "status", "seconds",
         "error", "answer_shown", "body_shown",
     )  # fmt: skip
 
@@ -208,6 +218,10 @@ class WebhookDeliveryAdmin(KeysetModelAdmin):
             return "waiting", f"Again {date_format(timezone.localtime(delivery.due_at), 'j M, H:i:s')}"
         return delivery.state, delivery.get_state_display()
 
+    @display(description="State")
+    def state_shown(self, delivery: WebhookDelivery) -> str:
+        return self.state_badge(delivery)[1]
+
     @display(description="Answer")
     def answer_shown(self, delivery: WebhookDelivery) -> SafeString | str:
         return code(delivery.answer) if delivery.answer else "None"
@@ -218,7 +232,7 @@ class WebhookDeliveryAdmin(KeysetModelAdmin):
 
 
 def code(text: str) -> SafeString:
-    return format_html('<pre class="whitespace-pre-wrap break-all text-xs">{}</pre>', text)
+    return format_html('<pre class="mm-code">{}</pre>', text)
 
 
 def page_of(endpoint_id: int) -> str:
