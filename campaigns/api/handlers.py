@@ -98,7 +98,8 @@ def from_segment(error: SegmentInvalid) -> ApiError:
 
 def _away(error: Exception) -> ApiError:
     logger.warning("a request of the API found the database away: %s", error)
-    detail = "The database does not answer. Nothing was done: send the request again, with its Idempotency-Key."
+    # a COMMIT whose answer was lost may have happened
+    detail = "The database does not answer. Send the request again as it was: its Idempotency-Key makes that safe."
     return ApiError(503, detail, headers={"Retry-After": "2"})
 
 

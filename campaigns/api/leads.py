@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from campaigns import addresses
 from campaigns.api import etags
 from campaigns.api.errors import At, invalid, not_found
-from campaigns.api.paging import Page, Paging, page_by_id
+from campaigns.api.paging import Page, Paging, bounded, page_by_id
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import MOST_ID, Given, Id
 from campaigns.leads.erase import erase_lead
@@ -134,7 +134,8 @@ def list_leads(request: HttpRequest, wanted: Annotated[LeadSearch, Query()]) -> 
         rows = rows.filter(status=wanted.status)
     if wanted.list_id is not None:
         rows = rows.filter(pk__in=ListMembership.objects.filter(mailing_list_id=wanted.list_id).values("lead_id"))
-    found, following = page_by_id(rows, wanted, "leads")
+    with bounded():
+        found, following = page_by_id(rows, wanted, "leads")
     return {"items": found, "next": following}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Generic, TypeVar
 
 from django.core.signing import BadSignature, Signer
@@ -9,10 +11,12 @@ from django.db.models import Model, QuerySet
 from ninja import Query, Schema
 from pydantic import Field
 
-from campaigns.api.errors import At, invalid
+from campaigns.api.errors import ApiError, At, invalid
+from campaigns.segments import CountTimedOut, time_limit
 
 DEFAULT_LIMIT = 50
 MOST = 500
+SECONDS = 5.0
 
 Item = TypeVar("Item")
 Row = TypeVar("Row", bound=Model)
@@ -47,6 +51,17 @@ def page_by_id(queryset: QuerySet[Row], wanted: Paging, name: str) -> tuple[list
     more = len(rows) > wanted.limit
     rows = rows[: wanted.limit]
     return rows, make_cursor([rows[-1].pk], name) if more else None
+
+
+@contextmanager
+def bounded() -> Iterator[Any]:
+    """A cursor whose statements may take SECONDS, for filters that may match next to nothing. Raises ApiError 503."""
+    try:
+        with time_limit(SECONDS) as cursor:
+            yield cursor
+    except CountTimedOut as error:
+        detail = "So little matches that reading took too long and was stopped. Ask for more with fewer filters."
+        raise ApiError(503, detail, "took-too-long", headers={"Retry-After": "60"}) from error
 
 
 def make_cursor(values: list[Any], name: str) -> str:

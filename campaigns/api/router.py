@@ -28,7 +28,7 @@ PROBLEMS = {
     415: "The body is of a type that is not taken here.",
     422: "The request does not fit; `errors` names each place.",
     429: "The key has used up its limit; Retry-After says when there is room again.",
-    503: "An engine is away or busy; nothing was done. Retry-After says when to try again.",
+    503: "An engine is away or busy. Send it again as it was; Retry-After says when.",
 }
 ALWAYS = (401, 403, 422, 429, 503)
 WITH_BODY = (400, 411, 413, 415)
@@ -87,7 +87,7 @@ class ApiRouter(Router):
         statuses = {*ALWAYS, *problems, *((404,) if "{" in path else ()), *((412,) if tagged else ())}
         statuses |= {*WITH_BODY, *((409,) if method == "POST" else ())} if method in ("POST", "PUT", "PATCH") else set()
         extra = _openapi(method, sorted(statuses), example, etag)
-        _merge(extra, {"x-scope": scope, **(openapi or {})})
+        _merge(extra, {"x-scope": scope, **({"x-etag": True} if etag else {}), **(openapi or {})})
 
         def register(handler: Handler) -> Handler:
             summary, _, description = inspect.cleandoc(handler.__doc__ or "").partition("\n")

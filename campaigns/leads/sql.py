@@ -32,7 +32,7 @@ FROM (SELECT DISTINCT email FROM pg_temp.import_staging) staged
 LEFT JOIN campaigns_lead lead USING (email)
 """
 
-# staged_leads: which lead each line of a request is about, NULL for one that is new. Cost for 10,000 lines: 30 ms.
+# staged_leads: which lead each line of a request is about, NULL for one that is new.
 STAGED_LEADS = """
 SELECT staged.line, staged.email, lead.id
   FROM pg_temp.import_staging staged LEFT JOIN campaigns_lead lead USING (email) ORDER BY staged.line

@@ -36,7 +36,22 @@ class MassMailerAPI(NinjaAPI):
         for methods in schema["paths"].values():
             for operation in methods.values():
                 operation["security"] = [{"BearerKey": [operation.get("x-scope", "")]}]
+                for status, response in operation["responses"].items():
+                    response["headers"] = _headers(int(status), has_body=operation.get("x-etag", False))
         return schema
+
+
+def _headers(status: int, *, has_body: bool) -> dict[str, Any]:
+    """The headers that an answer of this status may have. has_body: of an operation whose answers have an ETag."""
+    words = {}
+    if status in (429, 503):
+        words["Retry-After"] = "Seconds until it makes sense to send it again."
+    if status not in (401, 403):
+        words["RateLimit-Policy"] = "The limits of the key, where it has some."
+        words["RateLimit"] = "What is left of them: `r` requests, `t` seconds until there is more."
+    if has_body and status in (200, 201, 304):
+        words["ETag"] = "The version that this is."
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in words.items()}
 
 
 def _too_slow(_request: HttpRequest, _error: Any) -> HttpResponse:

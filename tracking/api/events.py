@@ -10,15 +10,12 @@ from django.http import HttpRequest
 from ninja import Query, Schema
 from pydantic import Field
 
-from campaigns.api.errors import ApiError
-from campaigns.api.paging import Paging, make_cursor, read_cursor
+from campaigns.api.paging import Paging, bounded, make_cursor, read_cursor
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import MOST_ID, Moment
-from campaigns.segments import CountTimedOut, time_limit
 from tracking.api import sql
 
 router = ApiRouter("events")
-TIMEOUT_SECONDS = 5.0
 Kind = Literal[
     "open", "click", "unsubscribe", "resubscribe", "complaint", "bounce", "rejected", "deferred", "delivered"
 ]
@@ -81,14 +78,10 @@ def _read(wanted: EventSearch, after: list[Any] | None) -> list[tuple[Any, ...]]
     }  # fmt: skip
     given = {name: value for name, value in filters.items() if value is not None}
     statement = sql.read_events(NAMES, given, has_cursor=after is not None, has_since=since is not None)
-    try:
-        with time_limit(TIMEOUT_SECONDS) as cursor:
-            cursor.execute(sql.HORIZON)
-            (horizon,) = cursor.fetchone()
-            values = {**given, "since": since, "last_id": last_id, "limit": wanted.limit, "horizon": horizon}
-            cursor.execute(statement, values)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-    except CountTimedOut as error:
-        detail = "So few events match that reading took too long. Ask for all of them, or from a later `since`."
-        raise ApiError(503, detail, "took-too-long", headers={"Retry-After": "60"}) from error
+    with bounded() as cursor:
+        cursor.execute(sql.HORIZON)
+        (horizon,) = cursor.fetchone()
+        values = {**given, "since": since, "last_id": last_id, "limit": wanted.limit, "horizon": horizon}
+        cursor.execute(statement, values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
     return found

@@ -34,7 +34,7 @@ pytestmark = [
 ]
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = int(os.environ.get("API_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "10"))
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
 
 
