@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delivery.engine.outcome import Kind
 from delivery.engine.rule import Rule
+from delivery.engine.rules import languages
 
 WHO = "user|recipient|mailbox|account|address|addressee|username|customer|inbox|alias|subscriber|email|userid"
 # a refusal that speaks of our own address says nothing about the recipient's
@@ -129,24 +130,7 @@ ADDRESSES = (
             "invalid|unknown|bad|illegal recipients|rcpt|addressee",
             "no valid recipients",
             "user not local",
-            # as servers in other languages say it
-            "adresse * invalide|inconnue|inexistante",
-            "adresse * existe pas",
-            "utilisateur|destinataire|compte|boite inconnu|inconnue|inexistant|inexistante",
-            "utilisateur|destinataire|compte * existe pas",
-            "empfaenger|empfänger|benutzer|postfach|adresse unbekannt|ungültig",
-            "unbekannter|unbekannte|ungültiger empfaenger|empfänger|benutzer|adresse",
-            "empfaenger|empfänger|benutzer|postfach|adresse * existiert nicht",
-            "destinatario|usuario|cuenta|buzon|buzón|dirección|direccion inexistente|desconocido|desconocida|inválida",
-            "destinatario|usuario|cuenta|buzon|buzón|dirección|direccion * no existe",
-            "utente|destinatario|casella|indirizzo sconosciuto|inesistente",
-            "usuário|usuario|destinatário|conta|caixa inexistente|desconhecido",
-            "usuário|destinatário|conta|endereço * não existe",
-            "пользователь|ящик|адрес * не найден|существует",
-            "такого пользователя нет",
-            "*用户不存在*",
-            "*收件人不存在*",
-            "*邮箱不存在*",
+            *languages.UNKNOWN,
         ),
         # a Cisco gateway puts "5.1.0 - Unknown address error" in front of whatever the receiver said
         unless=(*SENDER_WORDS, "temporar*", "unknown address error", "email|message content|body|format|header"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delivery.engine.outcome import Kind
 from delivery.engine.rule import Rule
+from delivery.engine.rules import languages
 
 MAILBOX = (
     Rule(
@@ -99,12 +100,7 @@ MAILBOX = (
             "enough|sufficient * space",
             "space has been used up",
             "too much data|mail in * mailbox",
-            "boite|boîte * pleine",
-            "casilla|buzon|buzón * llena|lleno",
-            "postfach * voll",
-            "caixa * cheia",
-            "casella * piena",
-            "ящик * переполнен",
+            *languages.FULL,
         ),
         either=True,
     ),

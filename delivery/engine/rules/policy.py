@@ -93,7 +93,8 @@ POLICY = (
         Kind.BLOCK,
         "The receiver takes the message for spam.",
         phrases=(
-            "spam*", "anti spam*", "antispam*", "ube", "uce", "unsolicited", "junk mail|email", "bulk mail|email",
+            "spam*", "*垃圾邮件*", "*垃圾郵件*", "anti spam*", "antispam*", "ube", "uce", "unsolicited",
+            "junk mail|email", "bulk mail|email",
             "phish*", "content denied|rejected|refused|blocked|filtered", "content * rejected|denied|blocked",
             "message|mail filtered", "looks like * spam", "suspicious", "blacklisted url|link", "forgery",
             "deceptive",
