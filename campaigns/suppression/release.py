@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from campaigns import addresses
 from campaigns.models import Lead, Suppression, SuppressionRelease
-from campaigns.suppression.add import STATUS_BY_REASON
+from campaigns.suppression.add import RANKS, STATUS_BY_REASON
 
 Reason = Suppression.Reason
 # releasing these wants a second yes: mailing such addresses is what a sender's name is ruined by
@@ -51,7 +51,8 @@ def forbids(address: str) -> str:
     """Why this address may not be mailed for another reason than the person's own wish; "" where nothing does."""
     digests = [addresses.digest(address), addresses.digest(addresses.domain_of(address))]
     found = Suppression.objects.filter(digest__in=digests).exclude(reason=Reason.UNSUBSCRIBE)
-    return found.values_list("reason", flat=True).first() or ""
+    # the strongest of them: the address, its hash and its domain may stand there for different reasons
+    return max(found.values_list("reason", flat=True), key=lambda reason: RANKS.index(Reason(reason)), default="")
 
 
 def _restore_lead(row: Suppression, status: Lead.Status) -> None:

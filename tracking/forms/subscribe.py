@@ -32,11 +32,11 @@ def subscribe(form: SubscriptionForm, submission: Submission, *, network: str) -
     A new address is a lead whom nothing is sent until it confirms. Whoever left, or whose mail we know nothing good of,
     is never subscribed by a form alone.
     """
+    if _is_stopped(submission.email):
+        log.info("form %s: the address is suppressed, nothing is done", form.pk)
+        return
     with transaction.atomic():
         lead, is_new = _lead(submission)
-        if forbids(lead.email) in STOPPED:
-            log.info("form %s: lead %s is suppressed, nothing is done", form.pk, lead.pk)
-            return
         consent = _open_consent(form, lead, submission, network)
         if (
             not form.double_opt_in
@@ -78,6 +78,12 @@ def fulfil(consent: Consent, lead: Lead, *, network: str, overwrite: bool) -> No
     Lead.objects.filter(pk=lead.pk).update(updated_at=Now())
     consent.confirmed_at, consent.confirmed_network = timezone.now(), network
     consent.save(update_fields=["confirmed_at", "confirmed_network"])
+
+
+def _is_stopped(address: str) -> bool:
+    """Mail to it bounced, was called spam, or was stopped by hand: neither an e-mail nor a form changes that."""
+    bad = Lead.objects.filter(email=address, status__in=(Lead.Status.BOUNCED, Lead.Status.COMPLAINED))
+    return forbids(address) in STOPPED or bad.exists()
 
 
 def _lead(submission: Submission) -> tuple[Lead, bool]:

@@ -141,7 +141,29 @@ def test_who_is_suppressed_is_never_subscribed_by_a_form(
     client.post("/f/news", filled(client, monkeypatch))
     assert not Message.objects.exists()
     assert Suppression.objects.get().reason == reason
-    assert not ListMembership.objects.exists()
+    assert not Lead.objects.exists()
+
+
+@pytest.mark.parametrize("status", ["bounced", "complained"])
+def test_a_lead_whose_mail_came_back_gets_none_by_a_form(
+    client: Client, form: SubscriptionForm, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    Lead.objects.create(email="ada@example.com", status=status)
+    client.post("/f/news", filled(client, monkeypatch))
+    assert not Message.objects.exists()
+    assert Lead.objects.get().status == status
+
+
+def test_who_left_the_list_is_asked_even_without_double_opt_in(
+    client: Client, form: SubscriptionForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SubscriptionForm.objects.update(double_opt_in=False)
+    lead = Lead.objects.create(email="ada@example.com")
+    ListMembership.objects.create(lead=lead, mailing_list=form.lists.get(), status="unsubscribed")
+    client.post("/f/news", filled(client, monkeypatch))
+    assert ListMembership.objects.get().status == "unsubscribed"
+    client.post(f"/confirm/{link()}")
+    assert ListMembership.objects.get().status == "subscribed"
 
 
 def test_who_had_unsubscribed_comes_back_by_confirming_even_without_double_opt_in(
