@@ -58,6 +58,7 @@ def drain(*, seconds: float = DRAIN_SECONDS) -> Drained:
                 _record_entries(entries, drained)
                 failpoints.hit("drain_after_commit")
                 source.acknowledge(entries)
+                failpoints.hit("drain_after_acknowledge")
                 drained.entries += len(entries)
         _retry_parked(deadline, drained)
     return drained

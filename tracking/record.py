@@ -61,6 +61,7 @@ def record(occurrences: Sequence[Occurrence], *, park: bool = True) -> Recorded:
     hooks.enqueue(fresh)
     _park(early)
     set_aside([(occurrence.encode(), "no partition for its month") for occurrence in astray])
+    failpoints.hit("record_before_commit")
     return Recorded(len(fresh), tuple(occurrence.id for occurrence in early), len(astray))
 
 

@@ -19,7 +19,18 @@ from delivery.transactional import queue_message
 from tests.integration.tracking.conftest import MakeSent, PostgresAway, Sent, drain_in_a_process
 from tracking import consume, sql, stream, tasks
 from tracking.consume import drain
-from tracking.models import AsideEvent, Event, LinkClick, LinkRollup, MinuteRollup, ParkedEvent
+from tracking.models import (
+    AsideEvent,
+    Breakdown,
+    CampaignEngagement,
+    Event,
+    LinkClick,
+    LinkRollup,
+    MinuteRollup,
+    ParkedEvent,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from tracking.occurrence import Occurrence, happened
 from tracking.source import GROUP
 
@@ -271,20 +282,30 @@ def test_a_second_drain_at_the_same_time_does_nothing(sent: Sent) -> None:
     assert drain().entries == 1
 
 
+KILLED = (
+    # where, events committed by then, entries that the next drain reads again
+    ("drain_after_copy", 0, 300),
+    ("record_before_commit", 0, 300),
+    ("drain_after_commit", 300, 300),
+    ("drain_after_acknowledge", 300, 0),
+)
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("failpoint", "rows_after"), [("drain_after_copy", 0), ("drain_after_commit", 300)])
-def test_a_drain_that_is_killed_loses_and_doubles_nothing(
-    make_sent: MakeSent, redis_client: redis.Redis, tmp_path: Path, failpoint: str, rows_after: int
+def test_a_drain_that_is_killed_anywhere_loses_and_doubles_nothing(
+    make_sent: MakeSent, redis_client: redis.Redis, tmp_path: Path
 ) -> None:
     sent = make_sent(100, delivered=False)
     sent.deliver(*range(50))
     sent.deliver(*range(50, 100), status="unknown")
+    WebhookEndpoint.objects.create(name="all", url="http://shop.example/", kinds=["email.opened"], people_only=False)
     put(*(event(sent, n=n) for n in range(100)), *(event(sent, "click", n, link_number=1) for n in range(100)))
     put(*(event(sent, n=n, who="machine") for n in range(100)))
-    killed = drain_in_a_process(f"{failpoint}:{tmp_path / 'hit'}")
-    assert killed.returncode == -9, killed.stderr
-    assert redis_client.xpending(stream.EVENTS, GROUP)["pending"] == 300
-    assert Event.objects.count() == rows_after
+    for failpoint, committed, pending in KILLED:
+        killed = drain_in_a_process(f"{failpoint}:{tmp_path / failpoint}")
+        assert killed.returncode == -9, killed.stderr
+        assert redis_client.xpending(stream.EVENTS, GROUP)["pending"] == pending, failpoint
+        assert Event.objects.count() == committed, failpoint
     again = drain_in_a_process()
     assert again.returncode == 0, again.stderr
     assert Event.objects.count() == 300
@@ -292,6 +313,9 @@ def test_a_drain_that_is_killed_loses_and_doubles_nothing(
     assert (sent.refreshed().opened, sent.refreshed().clicked) == (100, 100)
     assert recount(sent.campaign.pk).sent == 100
     assert (Adjustment.objects.get().sent, LinkRollup.objects.get().leads) == (50, 100)
+    assert (CampaignEngagement.objects.count(), WebhookDelivery.objects.count()) == (100, 200)
+    found = Breakdown.objects.get(campaign_id=sent.campaign.pk, dimension="variant")
+    assert (found.open_human, found.open_machine, found.click_human) == (100, 100, 100)
     assert redis_client.xlen(stream.EVENTS) == 0
 
 
