@@ -13,6 +13,7 @@ from campaigns.api import handlers
 from campaigns.api.bodies import StrictParser
 from campaigns.api.errors import ApiError, ProblemDetails, respond
 from massmailer.api import routers
+from massmailer.api.examples import add_examples
 from tracking.reports import ReportTooSlow
 
 DESCRIPTION = """\
@@ -38,6 +39,7 @@ class MassMailerAPI(NinjaAPI):
                 operation["security"] = [{"BearerKey": [operation.get("x-scope", "")]}]
                 for status, response in operation["responses"].items():
                     response["headers"] = _headers(int(status), has_body=operation.get("x-etag", False))
+        add_examples(schema)
         return schema
 
 

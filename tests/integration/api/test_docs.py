@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
@@ -52,6 +53,16 @@ def test_every_post_takes_an_idempotency_key(openapi: dict[str, Any]) -> None:
     for name, operation in operations(openapi):
         if name.startswith("POST"):
             assert "Idempotency-Key" in {one["name"] for one in operation["parameters"]}, name
+
+
+def test_every_answer_with_a_body_has_an_example_that_fits(openapi: dict[str, Any]) -> None:
+    for name, operation in operations(openapi):
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get("application/json")
+            if content and int(status) < 300:
+                schema = {**content["schema"], "components": openapi["components"]}
+                jsonschema_rs.validate(schema, content["example"])
+                assert content["example"], (name, status)
 
 
 def test_every_json_body_has_an_example(openapi: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from redis import Redis
 from campaigns.api import keys, limits
 from campaigns.models import ApiKey, Template
 from tests.api_client import Program, places
+from tests.people import boss
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,11 @@ def test_without_a_key_nobody_comes_in(header: str) -> None:
     assert response["WWW-Authenticate"].startswith("Bearer")
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["type"] == "urn:massmailer:problem:unauthorized"
+
+
+def test_a_session_of_the_admin_opens_nothing() -> None:
+    assert boss().get("/api/v1/templates").status_code == 401
+    assert boss().post("/api/v1/templates", BODY, content_type="application/json").status_code == 401
 
 
 def test_a_revoked_key_is_refused_at_once_here_and_elsewhere_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
