@@ -10,7 +10,18 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from kombu.exceptions import OperationalError
 
-from massmailer.doctor import addresses, broker, database, domains, files, machine, providers, python, workers
+from massmailer.doctor import (
+    addresses,
+    broker,
+    database,
+    domains,
+    files,
+    machine,
+    providers,
+    python,
+    submission,
+    workers,
+)
 from massmailer.doctor.check import Check, fail, warn
 from massmailer.embedded.errors import EngineError
 from massmailer.processes.options import StackError
@@ -59,6 +70,7 @@ CHECKS = (
     Item(addresses.tracking_url, "TRACKING_URL"),
     Item(addresses.bounce_domain, "BOUNCE_DOMAIN"),
     Item(addresses.debug, "DEBUG"),
+    Item(submission.door, "submission"),
     Item(machine.ports, "ports"),
     Item(machine.open_files, "open files", DATABASE),
     Item(files.secrets, "secrets"),
