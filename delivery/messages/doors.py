@@ -10,6 +10,7 @@ from delivery.content import message_context, render_text, web_address
 from delivery.crypto import SecretUnreadable
 from delivery.messages import copies
 from delivery.messages.content import COMPILED, Bundle
+from delivery.messages.months import around
 from delivery.models import Message, MessageContent
 
 
@@ -54,7 +55,7 @@ def html(message_id: int) -> str | None:
 
 def _find(message_id: int) -> Message | None:
     fields = ("id", "created_at", "at", "to_address", "content", "content_digest", "data")
-    return Message.objects.filter(id=message_id).only(*fields).first()
+    return Message.objects.filter(around(message_id)).only(*fields).first()
 
 
 def _payload(message: Message) -> bytes:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from delivery.dead.change import change as change_dead
 from delivery.dead.rows import Key, Source
 from delivery.messages import events, sql
+from delivery.messages.months import around
 from delivery.models import DeadDecision, Message, MessageEvent
 
 # everything but what a message says: a row in a list is 300 bytes instead of kilobytes
@@ -30,8 +31,8 @@ class Asked:
 
 
 def find(message_id: int) -> Message | None:
-    """The message, without what it says. One probe of an index a month: 1.4 ms with five years of them."""
-    return Message.objects.filter(id=message_id).defer(*HEAVY).first()
+    """The message, without what it says; as fast with five years of messages as with a month of them."""
+    return Message.objects.filter(around(message_id)).defer(*HEAVY).first()
 
 
 def history(message: Message) -> list[MessageEvent]:
