@@ -16,6 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.conf import settings
 from django.db import close_old_connections
 
+from campaigns import failpoints
 from tracking import returned, stream
 from tracking.inbound.address import domains, target_of
 from tracking.inbound.receive import receive
@@ -90,6 +91,7 @@ class Handler:
         close_old_connections()
         try:
             word = receive(content, recipients, via=self._via)
+            failpoints.hit("inbound_after_commit")
         except (stream.StreamAway, *returned.DatabaseAway) as error:
             log.error("a message could not be kept anywhere, the answer is 451: %s", error)
             return TRY_AGAIN

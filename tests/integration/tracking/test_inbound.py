@@ -77,8 +77,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def mail_server(*options: str, **more: str) -> Iterator[int]:
-    """The port of an inbound server in a process of its own."""
+def mail_server(*options: str, dies: int = 0, **more: str) -> Iterator[int]:
+    """The port of an inbound server in a process of its own. dies: the status that it ends with."""
     command = [sys.executable, "manage.py", "inbound_server", "--port", "0", *options]
     with subprocess.Popen(
         command, env=environment(**more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -88,7 +88,7 @@ def mail_server(*options: str, **more: str) -> Iterator[int]:
             yield int(running.stdout.readline().rstrip(".\n").rpartition(" ")[2])
         finally:
             running.terminate()
-            assert running.wait(20) == 0
+            assert running.wait(20) == dies
 
 
 # --- one function ----------------------------------------------------------------------------------------------------
@@ -224,6 +224,21 @@ def test_the_mail_server_says_later_where_nothing_can_be_kept(make_sent: MakeSen
         with pytest.raises(smtplib.SMTPResponseException) as refused:
             session.sendmail("", [return_path(sent)], bounce(sent))
         assert refused.value.smtp_code == 451
+
+
+def test_a_server_killed_before_its_answer_costs_nothing(make_sent: MakeSent, tmp_path: Path) -> None:
+    sent = make_sent()
+    raw = b"Message-ID: <x@y>\nDate: " + TODAY + b"\n" + bounce(sent)
+    with (
+        mail_server(MASSMAILER_FAILPOINT=f"inbound_after_commit:{tmp_path / 'hit'}", dies=-9) as port,
+        smtplib.SMTP("127.0.0.1", port, timeout=20) as session,
+        pytest.raises(smtplib.SMTPServerDisconnected),
+    ):
+        session.sendmail("", [return_path(sent)], raw)
+    assert sent.row().status == "bounced_hard"
+    # its sender has no answer and comes again
+    receive(b"Received: from elsewhere\n" + raw, [return_path(sent)], via="smtp")
+    assert Event.objects.count() == 1
 
 
 # --- the pipe --------------------------------------------------------------------------------------------------------

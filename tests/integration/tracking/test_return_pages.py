@@ -14,6 +14,7 @@ from delivery.providers import add_provider
 from massmailer.doctor.providers import webhooks
 from tests.integration.tracking.webhooks import esps
 from tests.people import somebody
+from tracking.inbound import strays
 from tracking.inbound.receive import receive
 from tracking.models import MailAccount, StrayEvent, StrayMail, WebhookState
 from tracking.webhooks import state
@@ -113,6 +114,14 @@ def test_old_and_too_many_strays_go(db: None, monkeypatch: pytest.MonkeyPatch) -
     StrayEvent.objects.filter(reason="4").update(received_at="2020-01-01T00:00Z")
     assert state.prune_strays() == 3
     assert set(StrayEvent.objects.values_list("reason", flat=True)) == {"2", "3"}
+
+
+def test_who_writes_without_end_fills_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strays, "MAX_STRAYS", 5)
+    monkeypatch.setattr(strays, "PRUNE_EVERY", 10)
+    for number in range(25):
+        receive(b"Subject: %d\n\nYou won!" % number, via="smtp")
+    assert StrayMail.objects.count() < 16
 
 
 def test_a_mailbox_keeps_its_password_and_another_server_does_not_get_it(operator: Client) -> None:
