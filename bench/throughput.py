@@ -24,7 +24,16 @@ from bench import throughput_references as references
 from bench.main_job import Failed, manage
 from bench.throughput_references import Reference
 from bench.throughput_report import Report
-from bench.throughput_stack import Load, Sent, make_campaign, make_leads, send_campaign, sign_messages
+from bench.throughput_sizing import rsa_seconds, sizing
+from bench.throughput_stack import (
+    Load,
+    Sent,
+    allow_connections,
+    make_campaign,
+    make_leads,
+    send_campaign,
+    sign_messages,
+)
 
 SLOW_SECONDS = 5.0
 # about what they reach on a small machine, so that each runs for some seconds
@@ -37,9 +46,11 @@ def run_product(load: Load, given: argparse.Namespace, folder: Path) -> Sent:
     from massmailer.processes.options import StackOptions
     from massmailer.processes.ports import find_free
 
-    options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=given.workers)
+    size = sizing(given.latency_ms, given.workers)
+    options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=size.children)
     with BackgroundStack(options), references.open_sink(given.latency_ms) as sink:
         manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
+        allow_connections(size.connections)
         make_leads(load.leads)
         if given.dkim:
             sign_messages()
@@ -71,7 +82,7 @@ def parse() -> argparse.Namespace:
     add("--links", type=int, default=5, metavar="N", help="tracked ones, each in the HTML and in the plain text")
     add("--dkim", action="store_true", help="sign every message with RSA of 2048 bits")
     add("--latency-ms", type=float, default=0.0, metavar="MS", help="the sink answers so late")
-    add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: one for each core")
+    add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: by docs/capacity.md")
     add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")
     add("--json", action="store_true", help="one JSON object instead of the table")
     return parser.parse_args()
@@ -97,7 +108,8 @@ def main() -> int:
         finally:
             engines.destroy()
     others = run_references(round(sent.size_bytes), given) if given.reference_seconds else []
-    report = Report(sent, others)
+    signature = rsa_seconds() if given.dkim else 0.0
+    report = Report(sent, others, sizing(given.latency_ms, given.workers), signature)
     print(json.dumps(report.as_dict()) if given.json else report.table())
     return 0
 

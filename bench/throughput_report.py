@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.throughput_references import Reference
+from bench.throughput_sizing import Sizing
 from bench.throughput_stack import Sent
 
 GROUPS = ("worker", "postgres", "valkey", "others", "sink")
@@ -15,10 +17,12 @@ HEAD = ("", "messages/s", "of smtp-source", "sender", "PostgreSQL", "Valkey", "o
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One run: ours and the others."""
+    """One run: ours and the others. rsa_seconds: of one signature on one core, 0 where nothing was signed."""
 
     sent: Sent
     others: Sequence[Reference]
+    sizing: Sizing | None = None
+    rsa_seconds: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -33,6 +37,11 @@ class Report:
     def peak_mb(self) -> float:
         """The highest memory of all processes of the product and its engines, without the sink."""
         return sum(size for group, size in self.sent.peak_bytes.items() if group != "sink") / 1e6
+
+    @property
+    def rsa_rate(self) -> float:
+        """Messages a second if signatures were all that cores had to do."""
+        return (os.cpu_count() or 1) / self.rsa_seconds
 
     def reference_rate(self, name: str) -> float | None:
         """Messages a second of one of the others; None where it did not run."""
@@ -50,6 +59,10 @@ class Report:
             "smtplib_per_second": self.reference_rate("smtplib"),
             "aiosmtplib_per_second": self.reference_rate("aiosmtplib"),
             "cpu_us_per_message": {group: round(self.cpu_us(group), 1) for group in GROUPS},
+            "idle_share": round(self.sent.idle_share, 3),
+            "children": self.sizing.children if self.sizing else None,
+            "connections": self.sizing.connections if self.sizing else None,
+            "rsa_allows_per_second": round(self.rsa_rate, 1) if self.rsa_seconds else None,
             "peak_rss_mb": round(self.peak_mb),
             "missing": {one.name: one.missing for one in self.others if one.missing},
         }
@@ -60,7 +73,19 @@ class Report:
         lines = [_line(HEAD), self._our_line(limit)]
         lines += [_reference_line(one, limit) for one in self.others]
         size = f"{self.sent.messages:,} messages of {self.sent.size_bytes:,.0f} bytes in {self.sent.seconds:.1f} s"
-        return "\n".join([f"{size}; processor time in µs a message", *lines])
+        return "\n".join([f"{size}; processor time in µs a message", *lines, *self._notes()])
+
+    def _notes(self) -> list[str]:
+        notes = [f"cores idle: {self.sent.idle_share:.0%}"]
+        if self.sizing:
+            notes.append(f"{self.sizing.children} worker children, {self.sizing.connections} connections each at most")
+        if self.rsa_seconds:
+            share = self.rate / self.rsa_rate
+            notes.append(
+                f"one RSA signature takes {self.rsa_seconds * 1e6:.0f} µs: alone they allow {self.rsa_rate:,.0f}/s, "
+                f"of which this is {share:.2f}"
+            )
+        return notes
 
     def _our_line(self, limit: float | None) -> str:
         ours = [self.cpu_us(group) for group in GROUPS]

@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from bench.main_job import Failed, manage
 from bench.sink import Sink
@@ -44,7 +47,7 @@ class Sent:
     """What it took, from the launch to the last recorded outcome.
 
     cpu_seconds, peak_bytes: by group ("worker", "postgres", "valkey", "sink", "others"). size_bytes: of a message, as
-    the sink measured it.
+    the sink measured it. idle_share: of all cores, 0 to 1.
     """
 
     messages: int
@@ -52,6 +55,7 @@ class Sent:
     size_bytes: float
     cpu_seconds: Mapping[str, float]
     peak_bytes: Mapping[str, int]
+    idle_share: float = 0.0
 
 
 def make_leads(count: int) -> None:
@@ -68,6 +72,13 @@ def make_leads(count: int) -> None:
         cursor.execute("CHECKPOINT")
 
 
+def allow_connections(most: int) -> None:
+    """How many connections each worker child may open, as an operator sets it on the provider's page."""
+    from delivery.models import Provider
+
+    Provider.objects.update(max_connections=most)
+
+
 def sign_messages() -> None:
     """The sender's domain signs with a new RSA key of 2048 bits; that its record is in DNS is taken on our word."""
     from delivery import domain_keys
@@ -78,11 +89,36 @@ def sign_messages() -> None:
     domain_keys.switch_signing(domain_id=domain.pk, on=True, is_sure=True)
 
 
-def make_campaign(load: Load, folder: Path) -> int:
-    """A campaign to all of them, in draft; its id."""
+def add_list(name: str, count: int) -> None:
+    """A list of the first so many leads."""
+    from django.db import connection
+
+    from campaigns.models import MailingList
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{MEMBERS.replace('ORDER BY id', '')} ORDER BY id LIMIT %s",
+            [MailingList.objects.create(name=name).pk, count],
+        )
+        cursor.execute("VACUUM ANALYZE campaigns_listmembership")
+
+
+def make_campaign(load: Load, folder: Path, mailing_list: str = LIST) -> int:
+    """A campaign to all of a list, in draft; its id."""
     body = folder / "body.html"
     body.write_text(build_for_size(load.tags, load.links, load.size_bytes))
-    arguments = ("--name", "Throughput", "--subject", SUBJECT, "--from", SENDER, "--html", str(body), "--list", LIST)
+    arguments = (
+        "--name",
+        "Throughput",
+        "--subject",
+        SUBJECT,
+        "--from",
+        SENDER,
+        "--html",
+        str(body),
+        "--list",
+        mailing_list,
+    )
     return int(manage("create_campaign", *arguments))
 
 
@@ -91,17 +127,22 @@ def send_campaign(campaign_id: int, load: Load, sink: Sink) -> Sent:
     from django.core.management import call_command
 
     meter = Meter(lambda: processes(sink))
-    started = time.monotonic()
+    started, cores = time.monotonic(), psutil.cpu_times()
     # in this process: the start of a Python of its own would be a second of the measurement
     call_command("launch", str(campaign_id), stdout=io.StringIO())
     _wait(campaign_id, load)
-    seconds = time.monotonic() - started
+    seconds, idle_share = time.monotonic() - started, _idle_share(cores, psutil.cpu_times())
     cpu_seconds, peak_bytes = meter.finish()
     stats = sink.stats()
     found = (stats["messages"], stats["distinct_recipients"], stats["repeats"])
     if found != (load.leads, load.leads, 0):
         raise Failed(f"{load.leads} leads, but the sink counts (messages, recipients, repeats) = {found}")
-    return Sent(load.leads, seconds, stats["bytes"] / load.leads, cpu_seconds, peak_bytes)
+    return Sent(load.leads, seconds, stats["bytes"] / load.leads, cpu_seconds, peak_bytes, idle_share)
+
+
+def _idle_share(before: Any, after: Any) -> float:
+    spent = {name: getattr(after, name) - getattr(before, name) for name in after._fields if "guest" not in name}
+    return float((spent["idle"] + spent.get("iowait", 0.0)) / max(1e-9, sum(spent.values())))
 
 
 def _wait(campaign_id: int, load: Load) -> None:
@@ -127,12 +168,15 @@ def processes(sink: Sink) -> dict[str, Iterable[int]]:
     bulk = {pid for name, pid in running.children.items() if name == "worker-bulk"}
     return {
         "worker": bulk,
-        "postgres": _first_line(paths.postgres_data() / "postmaster.pid"),
+        "postgres": postgres_pid(),
         "valkey": [pid] if (pid := pids.read_pid(paths.valkey_home() / "valkey.pid")) else [],
         "sink": [sink.pid] if sink.pid else [],
         "others": set(running.children.values()) - bulk,
     }
 
 
-def _first_line(path: Path) -> list[int]:
-    return [int(path.read_text().split("\n", 1)[0])]
+def postgres_pid() -> list[int]:
+    """The main process of the embedded PostgreSQL."""
+    from massmailer.embedded import paths
+
+    return [int((paths.postgres_data() / "postmaster.pid").read_text().split("\n", 1)[0])]

@@ -35,6 +35,7 @@ def without(statement: str, changes: tuple[tuple[str, str], ...]) -> str:
 if __name__ == "__main__":
     sql.CLAIM = without(sql.CLAIM, CLAIM_CHANGES)
     sql.RECORD_AND_CLAIM = without(sql.RECORD_AND_CLAIM, CLAIM_CHANGES)
+    sql.RECORD_SENT_AND_CLAIM = without(sql.RECORD_SENT_AND_CLAIM, CLAIM_CHANGES)
     sql.HEARTBEAT = without(sql.HEARTBEAT, HEARTBEAT_CHANGES)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")
     settings.CLAIM_TO_SEND_SECONDS = NEVER_TOO_LATE_SECONDS

@@ -24,10 +24,11 @@ from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
+from delivery.lead_letter import Assignment
 from delivery.retry_window import sort_positions
 from delivery.routes import PoolRoute, WindowGrant
 from delivery.terms import Terms
-from delivery.window import UNREAD, Assignment, Result, send_window, skip
+from delivery.window import UNREAD, Result, send_window, skip
 from delivery.window_route import WindowRoute
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,9 @@ class BatchSender:
         self._rng = rng
         self._terms = agreed
         self._work = Assignment(
-            taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared, agreed.cap, taken.group
-        )
+            taken.ref.campaign_id, taken.list_id, taken.ref.attempt, prepared, agreed.cap, taken.group,
+            taken.lead_ids if taken.ref.kind == "first" else (),
+        )  # fmt: skip
         self._cursor = taken.cursor
         self._outstanding = 0
         self._running: set[asyncio.Task[WindowDone]] = set()
@@ -168,7 +170,7 @@ class BatchSender:
             if not self._route.members:
                 logger.warning("campaign %s: no active provider in its pool", self._ref.campaign_id)
                 return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
-            grant = await self._route.take(want)
+            grant = await self._route.take_ahead(want, self._lease.size - self._cursor)
         except (RedisError, *DatabaseAway) as error:
             logger.warning("no throttle without Redis and database, nothing is claimed: %s", error)
             return self._give_slot_back(NOTHING_WENT_OUT_SECONDS)
@@ -339,6 +341,7 @@ class BatchSender:
         while True:
             try:
                 connection = await self._worker.work_connection()
+                await self._route.settle_ahead()
                 await self._worker.usage.flush(connection)
                 if self._is_closed:
                     await lease.release_closed(connection, self._lease, settled=self._trusted)

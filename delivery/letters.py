@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from delivery.engine.classify import Classifier
 from delivery.engine.message import MessageHead, MessageTemplate
 from delivery.engine.outcome import Outcome
+
+if TYPE_CHECKING:
+    from delivery.lead_letter import LeadLetter
 
 
 class Letter(NamedTuple):
@@ -27,6 +30,9 @@ class Letter(NamedTuple):
     mailbox_group: str = ""
 
 
+AnyLetter: TypeAlias = "Letter | LeadLetter"
+
+
 class Channel(Protocol):
     """One provider as a worker child reaches it."""
 
@@ -35,7 +41,7 @@ class Channel(Protocol):
         """How long an accepted message takes to be answered, as measured lately; 0 before anything was measured."""
         ...
 
-    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
+    async def send(self, letters: Sequence[AnyLetter]) -> list[Outcome]:
         """Render and hand over the letters; one outcome for each, in order. Raises nothing that network, server or
         template do: a letter that cannot be rendered ends in a RENDER_ERROR with its place.
         """

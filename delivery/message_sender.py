@@ -18,8 +18,9 @@ from django.conf import settings
 from campaigns import failpoints
 from campaigns.addresses import digest, domain_of, mailbox_group
 from campaigns.models import Suppression
-from delivery import metrics, record, retry_policies, routes, runtime, soft_bounces, stop
+from delivery import metrics, retry_policies, routes, runtime, soft_bounces, stop
 from delivery import sql as delivery_sql
+from delivery.addressing import return_path
 from delivery.content import bounce_domain_of, message_context
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.domain_keys import SigningImpossible
@@ -33,9 +34,9 @@ from delivery.messages import copies, events, loader, sql
 from delivery.messages.loader import Look
 from delivery.messages.streams import book
 from delivery.routes import PoolRoute
-from delivery.storable import storable
+from delivery.storable import clean_reply, storable
 from delivery.tokens import signer
-from delivery.window import return_path, skip
+from delivery.window import skip
 
 logger = logging.getLogger(__name__)
 
@@ -235,7 +236,7 @@ async def _record_once(connection: AsyncConnection, token: UUID, rows: Sequence[
             "provider_id": [row.provider_id for row in rows],
             "code": [row.outcome.code for row in rows],
             "enhanced": [row.outcome.enhanced for row in rows],
-            "reply": [record.clean_reply(row.outcome.reply) for row in rows],
+            "reply": [clean_reply(row.outcome.reply) for row in rows],
             "esp_message_id": [storable(row.outcome.esp_message_id) or None for row in rows],
         }
         changed = await (await connection.execute(sql.RECORD, parameters)).fetchall()

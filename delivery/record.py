@@ -15,15 +15,15 @@ from delivery.database import AsyncConnection
 from delivery.engine.hours import SendingHours
 from delivery.engine.outcome import Kind
 from delivery.engine.retry import Policy, settle
-from delivery.ledger_rows import ledger_rows
+from delivery.ledger_rows import accepted_rows, ledger_rows
 from delivery.opening import make_hours
-from delivery.storable import storable
+from delivery.storable import clean_reply, storable
 from delivery.window import Result
 
-REPLY_LIMIT = 500
 # whose retry policy holds for campaigns
 STREAM = "marketing"
 COUNTERS = ("sent", "deferred", "bounced", "failed", "dead", "skipped", "unknown")
+NO_COUNTS = dict.fromkeys(COUNTERS, 0)
 # what a resend that was not attempted leaves behind: the row stays unknown
 NOT_TRIED = frozenset({Kind.SKIPPED, Kind.NOT_ATTEMPTED, Kind.RENDER_ERROR})
 
@@ -64,11 +64,6 @@ class Entry(NamedTuple):
 FIELDS = Entry._fields
 # what metrics count of an entry
 WHO_AND_WHAT = attrgetter("provider_id", "status")
-
-
-def clean_reply(reply: str) -> str | None:
-    """The server's words as they are stored, without what cannot be (see `storable`)."""
-    return storable(reply)[:REPLY_LIMIT] or None
 
 
 def counter_of(status: str) -> str:
@@ -155,6 +150,10 @@ async def record_first_and_claim(
     Raises LeaseLost, psycopg.errors.UniqueViolation when rows are there already, and what a lost server raises: in
     each case nothing or everything stands, and `settle_rows` finds out.
     """
+    if results and (accepted := accepted_rows(results)):
+        claimed = await _claim_with_sent(connection, ref, token, cursor, want, len(results), accepted, now)
+        metrics.count_outcomes(STREAM, [(results[0].provider_id, "sent")] * len(results))
+        return claimed
     policy = await retry_policies.load_async(connection, STREAM)
     entries = [make_entry(ref, result, 0, now, rng, policy) for result in results]
     if not any(result.outcome.kind is Kind.HARD for result in results):
@@ -166,6 +165,17 @@ async def record_first_and_claim(
             await _suppress(connection, ref, results)
     metrics.count_outcomes(STREAM, map(WHO_AND_WHAT, entries))
     return claimed
+
+
+async def _claim_with_sent(
+    connection: AsyncConnection, ref: BatchRef, token: UUID, cursor: int, want: int, sent: int,
+    accepted: Mapping[str, Any], now: dt.datetime,
+) -> Claimed:  # fmt: skip
+    """Write the rows of `accepted_rows` and move the cursor; as `_claim_with`."""
+    parameters = _claim_parameters(ref, token, cursor, want, sent, {**NO_COUNTS, "sent": sent})
+    common = {"campaign": ref.campaign_id, "at": now, "attempt": ref.attempt, "variant": ref.variant}
+    done = await connection.execute(sql.RECORD_SENT_AND_CLAIM, {**parameters, **common, **accepted})
+    return _claimed(ref, await done.fetchone())
 
 
 async def _claim_with(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from delivery.engine.classify import Classifier
 from delivery.engine.outcome import Kind, Outcome
-from delivery.letters import Letter
+from delivery.letters import AnyLetter
 
 
 class ShutChannel:
@@ -19,7 +19,7 @@ class ShutChannel:
     def latency_seconds(self) -> float:
         return 0.0
 
-    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
+    async def send(self, letters: Sequence[AnyLetter]) -> list[Outcome]:
         return [Outcome(Kind.NOT_ATTEMPTED, reply=self._reason)] * len(letters)
 
     def judge_by(self, classifier: Classifier) -> None:

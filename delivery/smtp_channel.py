@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from delivery.engine.classify import Classifier
 from delivery.engine.message import RenderFailed
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import SmtpMessage, SmtpPool
-from delivery.letters import Letter
+from delivery.lead_letter import LeadLetter
+from delivery.letters import AnyLetter, Letter
+
+# an RSA signature takes 0.3 ms, a window of them 15 ms in which no socket of the child is served
+SIGNED_AT_ONCE = 6
 
 
 class SmtpChannel:
@@ -23,11 +28,30 @@ class SmtpChannel:
     def latency_seconds(self) -> float:
         return self.pool.latency or 0.0
 
-    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
-        rendered = [_render(self._with_metadata(letter)) for letter in letters]
+    async def send(self, letters: Sequence[AnyLetter]) -> list[Outcome]:
+        if len(letters) <= SIGNED_AT_ONCE or not letters[0].template.is_signed:
+            return await self._send(letters)
+        # sockets are served between the parts, so the first letters leave while the next are signed
+        async with asyncio.TaskGroup() as parts:
+            tasks = []
+            for start in range(0, len(letters), SIGNED_AT_ONCE):
+                tasks.append(parts.create_task(self._send(letters[start : start + SIGNED_AT_ONCE])))
+                await asyncio.sleep(0)
+        return [outcome for task in tasks for outcome in task.result()]
+
+    async def _send(self, letters: Sequence[AnyLetter]) -> list[Outcome]:
+        rendered = [self._rendered(letter) for letter in letters]
         messages = [one for one in rendered if isinstance(one, SmtpMessage)]
         sent = iter(await self.pool.send_window(messages))
         return [one if isinstance(one, Outcome) else next(sent) for one in rendered]
+
+    def _rendered(self, letter: AnyLetter) -> SmtpMessage | Outcome:
+        """By the short way where there is one."""
+        if not isinstance(letter, LeadLetter):
+            return _render(self._with_metadata(letter))
+        if self._metadata is None and (pressed := letter.pressed()) is not None:
+            return pressed
+        return _render(self._with_metadata(letter.written()))
 
     def _with_metadata(self, letter: Letter) -> Letter:
         if self._metadata is None or not letter.token:

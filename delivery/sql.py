@@ -53,6 +53,20 @@ WITH claimed AS ({CLAIM}), written AS (
 SELECT * FROM claimed
 """  # noqa: S608 - CLAIM is a statement of ours
 
+# The same for a window that one provider accepted as a whole, which nearly all are: what its rows have in common comes
+# once, the rest as three arrays that are written as text here and there. 2.5 instead of 6.5 µs of PostgreSQL's time a
+# row, beside the claim.
+RECORD_SENT_AND_CLAIM = f"""
+WITH claimed AS ({CLAIM}), written AS (
+    INSERT INTO delivery_email (campaign_id, at, attempt, variant, lead_id, provider_id, tries, code, status, enhanced,
+                                address_hash, reply)
+    SELECT %(campaign)s, %(at)s::timestamptz, %(attempt)s, %(variant)s, lead_id, %(provider)s, 1, %(code)s, 'sent',
+           %(enhanced)s, digest, reply
+      FROM claimed, unnest(%(leads)s::bigint[], %(digests)s::bytea[],
+                           string_to_array(%(replies)s, E'\\x1e', E'\\x1d')) AS f (lead_id, digest, reply))
+SELECT * FROM claimed
+"""  # noqa: S608 - as above
+
 # The batch row first, then the rows of the ledger, in the same order as a take-over: otherwise they deadlock.
 LOCK_BATCH = "SELECT clock_timestamp() FROM delivery_batch WHERE id = %(batch)s FOR UPDATE"
 

@@ -6,23 +6,16 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from django.conf import settings
 
 from campaigns.addresses import address_hash
-from delivery import frequency, sql
-from delivery.content import Prepared
+from delivery import frequency
 from delivery.database import AsyncConnection, DatabaseAway
-from delivery.engine.headers import list_unsubscribe
-from delivery.engine.message import MessageHead
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp.clock import boottime
-from delivery.frequency import NO_CAP, Cap
-from delivery.letters import Letter
+from delivery.lead_letter import Assignment, LeadLetter, Moment
 from delivery.routes import not_attempted
-from delivery.tokens import door_urls, signer
 from delivery.window_route import WindowRoute
 
 logger = logging.getLogger(__name__)
@@ -49,22 +42,8 @@ class Result:
     has_place: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What a worker knows of the batch it sends. cap: the frequency caps that it keeps. group: the mailbox group of
-    all its leads.
-    """
-
-    campaign_id: int
-    list_id: int | None
-    attempt: int
-    prepared: Prepared
-    cap: Cap = NO_CAP
-    group: str = ""
-
-
 # a letter and the place for what becomes of it
-Pair = tuple[Result, Letter]
+Pair = tuple[Result, LeadLetter]
 
 
 def skip(reason: str) -> Outcome:
@@ -100,9 +79,8 @@ async def send_window(
     results: dict[int, Result] = {lead_id: Result(lead_id, ERASED) for lead_id in lead_ids}
     waiting = list(lead_ids)
     while waiting:
-        fresh_until = min(until, boottime() + FRESH_SECONDS)
         try:
-            pairs = await _write_letters(connection, work, waiting, results, fresh_until)
+            pairs = await _write_letters(connection, work, waiting, results, until)
         except DatabaseAway as error:
             # only those of this read are unsent: what was handed over before it keeps its outcome
             logger.warning("campaign %s: %s leads could not be read: %s", work.campaign_id, len(waiting), error)
@@ -121,26 +99,26 @@ async def _write_letters(
     work: Assignment,
     lead_ids: Sequence[int],
     results: dict[int, Result],
-    deadline: float,
+    until: float,
 ) -> list[Pair]:
     """Read the leads as they are now and write to those that may be mailed; the others get their reason."""
-    parameters = {"campaign": work.campaign_id, "list": work.list_id, "leads": list(lead_ids)}
-    rows = await (await connection.execute(sql.WINDOW_LEADS, parameters)).fetchall()
+    rows, read_at = await work.reader.read(connection, lead_ids)
+    deadline = min(until, read_at + FRESH_SECONDS)
     has_list = work.list_id is not None
     reasons = {row[0]: ineligible(row[8], row[9], row[10], row[12], has_list=has_list) for row in rows}
     wishes = {row[0]: row[13] for row in rows if row[13]} if work.cap.honours_wishes else {}
     placed = await _reserve(connection, work, wishes, reasons) if work.cap.amount or wishes else ()
-    date = datetime.now(UTC)
+    moment = Moment()
     pairs: list[Pair] = []
     for row in rows:
+        lead_id, email = row[0], row[1]
         # a place that a first read took stays taken until it is given back
-        has_place = row[0] in placed or results[row[0]].has_place
-        result = results[row[0]] = Result(row[0], ERASED, has_place=has_place)
-        if reasons[row[0]]:
-            result.outcome = skip(reasons[row[0]])
+        has_place = lead_id in placed or (lead_id in results and results[lead_id].has_place)
+        if reason := reasons[lead_id]:
+            results[lead_id] = Result(lead_id, skip(reason), has_place=has_place)
             continue
-        result.address_hash, result.address = address_hash(row[1]), row[1]
-        pairs.append((result, _write(work, row, date, deadline)))
+        result = results[lead_id] = Result(lead_id, ERASED, None, address_hash(email), email, has_place)
+        pairs.append((result, LeadLetter(work, row, moment, deadline)))
     return pairs
 
 
@@ -161,48 +139,6 @@ async def _reserve(
         reasons.update({lead_id: work.cap.reason_for(days) for lead_id in wanted if lead_id not in got})
         placed |= got
     return placed
-
-
-def _write(work: Assignment, row: tuple[Any, ...], date: datetime, deadline: float) -> Letter:
-    lead_id, email, first_name, last_name, language, time_zone, attributes, tags = row[:8]
-    tokens = signer().sign_all("campaign", work.campaign_id, lead_id)
-    context: dict[str, Any] = {
-        "lead": {
-            "id": lead_id,
-            "email": email,
-            "first_name": first_name,
-            "last_name": last_name,
-            "language": language,
-            "time_zone": time_zone,
-            "attributes": attributes,
-            "tags": tags,
-        },
-        "campaign": work.prepared.campaign,
-        **door_urls(tokens),
-    }
-    if row[11] is not None:
-        context["feed"] = row[11]
-    head = MessageHead(
-        to_address=email,
-        to_name=f"{first_name} {last_name}".strip(),
-        message_id=f"{work.campaign_id:x}.{lead_id:x}.{work.attempt}@{work.prepared.message_domain}",
-        date=date,
-        headers=(("List-Unsubscribe", unsubscribe_header(context["unsubscribe_url"], tokens.unsubscribe)),),
-    )
-    envelope = return_path(tokens.bounce, work.prepared.sender, work.prepared.bounce_domain)
-    return Letter(work.prepared.template, context, head, envelope, tokens.bounce, deadline, work.group)
-
-
-def unsubscribe_header(url: str, token: str) -> str:
-    """One web address for one-click, and a mailto where bounces come to us."""
-    domain = settings.BOUNCE_DOMAIN
-    mailto = f"unsubscribe@{domain}?subject={token}" if domain else ""
-    return list_unsubscribe(url, mailto)
-
-
-def return_path(bounce_token: str, sender: str, bounce_domain: str) -> str:
-    """The envelope sender: the token tells which message came back, where we receive bounces at all."""
-    return f"b+{bounce_token}@{bounce_domain}" if bounce_domain else sender
 
 
 def _may_go_elsewhere(outcome: Outcome) -> bool:

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from delivery.database import DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
-from delivery.letters import Letter
+from delivery.letters import AnyLetter
 
 if TYPE_CHECKING:
     from delivery.routes import PoolRoute, WindowGrant
@@ -73,7 +73,7 @@ class WindowRoute:
             return None
         return Way(grant.asked.provider_id, grant.places, grant)
 
-    async def send(self, way: Way, letters: Sequence[Letter]) -> list[Outcome]:
+    async def send(self, way: Way, letters: Sequence[AnyLetter]) -> list[Outcome]:
         """Hand the letters to the provider of `way`; what it did not attempt leaves its place for others."""
         outcomes = await self._pool.send(way.provider_id, letters, is_probe=way.grant.is_probe)
         went_out = sum(one.kind not in LEFT_NO_TRACE for one in outcomes)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 LINE_LENGTH = 76
 """RFC 5322 asks for 78; RFC 2047 for 76 in lines with encoded words."""
@@ -83,8 +83,7 @@ class HeaderInvalid(ValueError):
     """A header cannot be written; the message says which and why. Show it to whoever set the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """An address with the name of its owner, which may be empty."""
 
     address: str

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from delivery.engine import headers
-from delivery.engine.dkim import DkimSigner
+from delivery.engine.dkim import DkimSigner, TemplateSigner
 from delivery.engine.headers import HeaderInvalid, Mailbox
 from delivery.engine.mime import Attachment, attachment_part
 from delivery.engine.qp import SOFT_BREAK, encode_static, encode_value, is_plain_value
@@ -93,6 +93,19 @@ class RenderedMessage:
         return b"".join(self.pieces)
 
 
+class Layout(NamedTuple):
+    """How a template puts a message together: top, lines of its own, then the pieces of `order`.
+
+    static: pieces 0 and on. nodes: those that follow them, each with the name of its part.
+    """
+
+    top: bytes
+    static: tuple[bytes, ...]
+    nodes: tuple[tuple[str, Dynamic], ...]
+    order: tuple[int, ...]
+    signer: TemplateSigner | None
+
+
 class MessageTemplate:
     """One campaign variant, ready to be rendered for each recipient."""
 
@@ -128,11 +141,17 @@ class MessageTemplate:
         # what a message consists of by number; the values' places are empty until it is rendered
         self._pool = [*body.pool, *[b""] * len(body.nodes)]
         self._values = _Values(body.nodes, len(body.pool))
-        self._runs = _runs(body.order, body.pool)
-        self._all: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*body.order)
+        self._runs = cut_runs(body.order, body.pool)
+        self._all = picker(body.order)
         self._signer = signer.for_template(self._top, self._pool[0]) if signer else None
+        self.layout = Layout(self._top, tuple(body.pool), tuple(body.nodes), tuple(body.order), self._signer)
         # bytes of one message but for its values: what a sender needs to bound its memory
         self.static_size = len(self._top) + sum(len(self._pool[i]) for i in body.order if i < len(body.pool))
+
+    @property
+    def is_signed(self) -> bool:
+        """True where every message gets a signature, which costs more than all the rest of it."""
+        return self._signer is not None
 
     def render(self, context: Context, head: MessageHead) -> RenderedMessage:
         """The message for one recipient. Raises RenderFailed with the part and place."""
@@ -215,10 +234,15 @@ def _descend(context: Context, path: tuple[str, ...]) -> Any:
     return value
 
 
-Run = bytes | Callable[[list[bytes]], tuple[bytes, ...]]
+Run = bytes | Callable[[Any], tuple[bytes, ...]]
 
 
-def _runs(order: Sequence[int], static: Sequence[bytes]) -> tuple[Run, ...]:
+def picker(numbers: Sequence[int]) -> Callable[[Any], tuple[bytes, ...]]:
+    """A getter of these places, one at least. Of one number it would not give a tuple: of a slice it does."""
+    return itemgetter(*numbers) if len(numbers) > 1 else itemgetter(slice(numbers[0], numbers[0] + 1))
+
+
+def cut_runs(order: Sequence[int], static: Sequence[bytes]) -> tuple[Run, ...]:
     """The message cut at its large static pieces: those as they are, and getters of what is joined between them."""
     runs: list[Run] = []
     gathered: list[int] = []
@@ -228,9 +252,7 @@ def _runs(order: Sequence[int], static: Sequence[bytes]) -> tuple[Run, ...]:
             gathered.append(number)
             continue
         if gathered:
-            # a getter of one number would not give a tuple: a slice does
-            first, last = gathered[0], gathered[-1]
-            runs.append(itemgetter(*gathered) if len(gathered) > 1 else itemgetter(slice(first, last + 1)))
+            runs.append(picker(gathered))
         gathered = []
         if is_large:
             runs.append(static[number])

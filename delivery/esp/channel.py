@@ -20,7 +20,7 @@ from delivery.esp.account import EspAccount
 from delivery.esp.planner import Planner, Request
 from delivery.esp.rendering import MergeText
 from delivery.esp.ways import open_way
-from delivery.letters import Letter
+from delivery.letters import AnyLetter
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class EspChannel:
     def latency_seconds(self) -> float:
         return self._latency
 
-    async def send(self, letters: Sequence[Letter]) -> list[Outcome]:
+    async def send(self, letters: Sequence[AnyLetter]) -> list[Outcome]:
         requests, failed = self._planner.plan(letters)
         answers = await asyncio.gather(*(self._hand_over(request) for request in requests))
         settled: list[Outcome | None] = [failed.get(index) for index in range(len(letters))]
@@ -73,7 +73,7 @@ class EspChannel:
         self._threads.shutdown(wait=False)
         self._way.close()
 
-    def _merge_text(self, letter: Letter) -> MergeText:
+    def _merge_text(self, letter: AnyLetter) -> MergeText:
         template = letter.template
         if template not in self._texts:
             self._texts[template] = MergeText(template, self._tag)

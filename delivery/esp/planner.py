@@ -9,7 +9,7 @@ from delivery.engine.message import RenderFailed
 from delivery.engine.outcome import Kind, Outcome
 from delivery.esp.kinds import EspKind
 from delivery.esp.rendering import Content, MergeText, check, render
-from delivery.letters import Letter
+from delivery.letters import AnyLetter
 
 # below what any of them takes (15 to 50 MB), and little enough for several requests at once in one process
 REQUEST_BYTES = 8_000_000
@@ -28,7 +28,7 @@ class Piece:
     """
 
     index: int
-    letter: Letter
+    letter: AnyLetter
     content: Content | None
     values: Mapping[str, str] = field(default_factory=dict)
     size_bytes: int = 0
@@ -49,13 +49,13 @@ class Request:
 class Planner:
     """Renders letters and puts them together for one account."""
 
-    def __init__(self, kind: EspKind, recipients: int, merge_text: Callable[[Letter], MergeText]) -> None:
+    def __init__(self, kind: EspKind, recipients: int, merge_text: Callable[[AnyLetter], MergeText]) -> None:
         """recipients: a request at most. merge_text: the (kept) merged text of a letter's template."""
         self._kind = kind
         self._recipients = recipients
         self._merge_text = merge_text
 
-    def plan(self, letters: Sequence[Letter]) -> tuple[list[Request], dict[int, Outcome]]:
+    def plan(self, letters: Sequence[AnyLetter]) -> tuple[list[Request], dict[int, Outcome]]:
         """Requests for the letters, and the outcomes of those that cannot be rendered, by their place."""
         failed: dict[int, Outcome] = {}
         requests: list[Request] = []
@@ -67,12 +67,12 @@ class Planner:
             requests += [Request(chunk) for chunk in self._chunks(whole, 1 if self._kind.way == "merge" else None)]
         return requests, failed
 
-    def _groups(self, letters: Sequence[Letter]) -> Iterator[tuple[MergeText | None, list[tuple[int, Letter]]]]:
+    def _groups(self, letters: Sequence[AnyLetter]) -> Iterator[tuple[MergeText | None, list[tuple[int, AnyLetter]]]]:
         numbered = list(enumerate(letters))
         if self._kind.way != "merge":
             yield None, numbered
             return
-        by_template: dict[int, list[tuple[int, Letter]]] = {}
+        by_template: dict[int, list[tuple[int, AnyLetter]]] = {}
         for index, letter in numbered:
             by_template.setdefault(id(letter.template), []).append((index, letter))
         for group in by_template.values():
@@ -88,7 +88,7 @@ class Planner:
         )
 
     def _render(
-        self, group: Iterable[tuple[int, Letter]], text: MergeText | None, failed: dict[int, Outcome]
+        self, group: Iterable[tuple[int, AnyLetter]], text: MergeText | None, failed: dict[int, Outcome]
     ) -> Iterator[Piece]:
         most = VALUES_BYTES.get(self._kind.name, VALUES_BYTES_OTHERS)
         for index, letter in group:

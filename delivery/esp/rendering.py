@@ -14,7 +14,7 @@ from django.core.mail import EmailMultiAlternatives
 
 from delivery.engine.headers import HeaderInvalid, Mailbox, checked, flat, mailbox
 from delivery.engine.message import Attachment, Dynamic, MessageTemplate, Part, RenderFailed
-from delivery.letters import Letter
+from delivery.letters import AnyLetter
 
 # under this name the letter's token comes back with every event of the ESP
 TOKEN = "token"  # noqa: S105 - a name
@@ -34,7 +34,7 @@ class Content:
         return sum(len(part.encode()) for part in (self.subject, self.html, self.text))
 
 
-def render(letter: Letter) -> Content:
+def render(letter: AnyLetter) -> Content:
     """All of one letter. Raises RenderFailed with the part and place."""
     template, values = letter.template, _Values(letter.context)
     return Content(
@@ -100,7 +100,7 @@ class MergeText:
         }
 
 
-def check(letter: Letter) -> None:
+def check(letter: AnyLetter) -> None:
     """Raises RenderFailed for an address or a header of this letter that is not allowed."""
     try:
         mailbox("To", Mailbox(letter.head.to_address))
@@ -113,7 +113,7 @@ def check(letter: Letter) -> None:
         raise RenderFailed("headers", str(error)) from error
 
 
-def whole_message(letter: Letter, content: Content, without: Collection[str]) -> EmailMultiAlternatives:
+def whole_message(letter: AnyLetter, content: Content, without: Collection[str]) -> EmailMultiAlternatives:
     """A message to one recipient; the letter was found well by `check`. without: see EspKind.own_headers."""
     message = _message(letter.template, content, without)
     message.to = [_recipient(letter)]
@@ -124,7 +124,7 @@ def whole_message(letter: Letter, content: Content, without: Collection[str]) ->
 
 
 def merged_message(
-    text: MergeText, letters: Sequence[Letter], values: Sequence[Mapping[str, str]], without: Collection[str]
+    text: MergeText, letters: Sequence[AnyLetter], values: Sequence[Mapping[str, str]], without: Collection[str]
 ) -> EmailMultiAlternatives:
     """One message to many, each with values, headers and metadata of its own. The addresses must be different.
 
@@ -170,7 +170,7 @@ def _inline(image: Attachment) -> MIMEBase:
     return part
 
 
-def _recipient(letter: Letter) -> str:
+def _recipient(letter: AnyLetter) -> str:
     return _written(Mailbox(letter.head.to_address, letter.head.to_name))
 
 

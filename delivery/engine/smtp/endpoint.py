@@ -139,6 +139,8 @@ class SmtpMessage(NamedTuple):
     deadline: CLOCK_BOOTTIME in seconds after which it must not be started, None for never.
     mailbox_group: of the recipient ("gmail"), for rules that hold for one group; "" where nobody knows it.
     more: pieces of ASCII that follow `data`, so that long text which many messages share need not be copied.
+    checked_size: bytes of all pieces, from who made sure that both addresses are printable ASCII without spaces and
+    brackets, and the content is ASCII and ends with a line end; 0 where that is still to be looked at.
     """
 
     sender: str
@@ -147,3 +149,4 @@ class SmtpMessage(NamedTuple):
     deadline: float | None = None
     mailbox_group: str = ""
     more: tuple[bytes, ...] = ()
+    checked_size: int = 0

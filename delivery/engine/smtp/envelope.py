@@ -11,7 +11,7 @@ from delivery.engine.smtp.endpoint import SmtpMessage
 
 # no space, control character or bracket: nothing in an address can end the command or begin another one
 _is_address = re.compile(r"[^\x00-\x20<>\x7f-\x9f\ud800-\udfff]{1,512}").fullmatch
-_is_ascii_address = re.compile(r"[!-;=?-~]{1,512}").fullmatch
+is_plain_address = re.compile(r"[!-;=?-~]{1,512}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,13 @@ def build_envelope(message: SmtpMessage, offers: Capabilities) -> Envelope | Out
     SMTPUTF8 beyond what is offered: all before a byte is sent.
     """
     sender, recipient, data = message.sender, message.recipient, message.data
-    is_ascii = _is_ascii_address(recipient) and (not sender or _is_ascii_address(sender))
+    size = message.checked_size
+    if size:
+        if offers.size is not None and size > offers.size:
+            return _too_large(size, offers.size)
+        options = f" SIZE={size}" if offers.size_offered else ""
+        return Envelope(f"MAIL FROM:<{sender}>{options}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode())
+    is_ascii = is_plain_address(recipient) and (not sender or is_plain_address(sender))
     if not is_ascii and not _is_address(recipient):
         return Outcome(Kind.UNDETERMINED, reply="The recipient's address cannot be used in SMTP.", rule="local-address")
     if not is_ascii and sender and not _is_address(sender):
