@@ -86,7 +86,8 @@ def _moved_within(days: int) -> list[int]:
     """Campaigns of which an e-mail may have been sent within these days: whose numbers changed, or are at work."""
     since = Now() - dt.timedelta(days=days) - SLACK
     at_work = Q(state__in=[Campaign.State.LAUNCHING, Campaign.State.SENDING, Campaign.State.PAUSED])
-    moved = Campaign.objects.filter(at_work | Q(counted_at__gte=since) | Q(launched_at__gte=since))
+    # an event that moved its numbers just now leaves counted_at empty until they are counted again
+    moved = Campaign.objects.filter(at_work | Q(counted_at=None) | Q(counted_at__gte=since)).exclude(launched_at=None)
     return list(moved.order_by("pk").values_list("pk", flat=True))
 
 

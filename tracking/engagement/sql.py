@@ -1,6 +1,6 @@
 """The SQL of engagement: every statement with its name, its reason and a measured cost.
 
-Costs: PostgreSQL 18 with fsync, for a round of 5,000 events of as many leads, measured by bench/drain.py.
+Costs: wall time for 5,000 leads, the least of eight calls on a machine that was busy with other work, PostgreSQL 18.
 """
 
 from __future__ import annotations
@@ -10,16 +10,29 @@ _NAMES = ", ".join(COLUMNS)
 _LATER = ", ".join(f"{name} = greatest(old.{name}, excluded.{name})" for name in COLUMNS)
 _ARRAYS = ", ".join(f"%({name})s::timestamptz[]" for name in COLUMNS)
 
+# Who opens an e-mail often opens it twice: a time that is only minutes later is not worth a new version of a row, and
+# segments count in days.
+_WORTH = " OR ".join(f"new.{name} > coalesce(old.{name} + interval '10 minutes', '-infinity')" for name in COLUMNS)
+
 # greatest() leaves NULL out, and makes a second call, a late event and two writers at once harmless. Sorted by key:
-# two writers wait for each other, never in a ring. 45 ms for new rows, 30 ms for old ones.
+# two writers wait for each other, never in a ring. 55 ms for new rows, 60 ms where times move on,
+# 20 ms for rows that stay as they are.
 ADD_CAMPAIGNS = f"""
 INSERT INTO tracking_campaignengagement AS old (campaign_id, lead_id, {_NAMES})
-SELECT * FROM unnest(%(campaigns)s::bigint[], %(leads)s::bigint[], {_ARRAYS})
+SELECT new.*
+  FROM unnest(%(campaigns)s::bigint[], %(leads)s::bigint[], {_ARRAYS}) AS new (campaign_id, lead_id, {_NAMES})
+  LEFT JOIN tracking_campaignengagement old USING (campaign_id, lead_id)
+ WHERE {_WORTH} ORDER BY new.campaign_id, new.lead_id
 ON CONFLICT (campaign_id, lead_id) DO UPDATE SET {_LATER}
 """  # noqa: S608 (the columns above, no values)
+# The same, by lead: 45, 70 and 20 ms.
 ADD_LEADS = f"""
 INSERT INTO tracking_leadengagement AS old (lead_id, {_NAMES})
-SELECT * FROM unnest(%(leads)s::bigint[], {_ARRAYS})
+SELECT new.*
+  FROM (SELECT lead_id, {", ".join(f"max({name}) AS {name}" for name in COLUMNS)}
+          FROM unnest(%(leads)s::bigint[], {_ARRAYS}) AS event (lead_id, {_NAMES}) GROUP BY lead_id) new
+  LEFT JOIN tracking_leadengagement old USING (lead_id)
+ WHERE {_WORTH} ORDER BY new.lead_id
 ON CONFLICT (lead_id) DO UPDATE SET {_LATER}
 """  # noqa: S608
 

@@ -90,6 +90,15 @@ def test_a_second_record_and_a_late_event_change_nothing(sent: Sent) -> None:
     assert CampaignEngagement.objects.get().opened_at == LeadEngagement.objects.get().opened_at == now
 
 
+def test_a_time_moves_on_but_not_for_minutes(sent: Sent) -> None:
+    about = {"campaign_id": sent.campaign.pk, "lead_id": sent.leads[0].pk}
+    now = dt.datetime.now(dt.UTC)
+    for minutes, kept in ((60, 60), (55, 60), (49, 49), (0, 0)):
+        record([happened("open", at=now - dt.timedelta(minutes=minutes), **about)])
+        for model in (CampaignEngagement, LeadEngagement):
+            assert model.objects.get().opened_at == now - dt.timedelta(minutes=kept)
+
+
 def test_the_command_fills_what_events_tell(sent: Sent, capsys: pytest.CaptureFixture[str]) -> None:
     about = {"campaign_id": sent.campaign.pk, "lead_id": sent.leads[0].pk}
     record([happened("open", **about), happened("click", link_number=1, **about)])

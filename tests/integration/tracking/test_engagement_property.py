@@ -40,6 +40,12 @@ class World:
     deliveries: dict[tuple[int, int], tuple[str, float]] = field(default_factory=dict)
     events: list[tuple[int, int, str, str, float]] = field(default_factory=list)
 
+    def status(self, campaign: int, lead: int) -> str:
+        """What the ledger says after the events: any of them proves that an unknown e-mail arrived."""
+        status, _ = self.deliveries[campaign, lead]
+        is_proved = status == "unknown" and (campaign, lead) in {event[:2] for event in self.events}
+        return "sent" if is_proved else status
+
 
 PAIRS = st.tuples(st.integers(0, CAMPAIGNS - 1), st.integers(0, LEADS - 1))
 WORLDS = st.builds(
@@ -97,8 +103,8 @@ def holds(node: dict[str, Any], lead: int, world: World) -> bool:
         campaigns = set(range(CAMPAIGNS)) if asked == "any" else {asked}
     if node["field"] in GOT:
         return any(
-            campaign in campaigns and who == lead and status in GOT[node["field"]] and age < days
-            for (campaign, who), (status, age) in world.deliveries.items()
+            campaign in campaigns and who == lead and world.status(campaign, lead) in GOT[node["field"]] and age < days
+            for (campaign, who), (_, age) in world.deliveries.items()
         )
     people = {"human"} if value.get("who", "human") == "human" else {"human", "machine", "unsure"}
     if node["field"] == "unsubscribed":
