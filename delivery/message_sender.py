@@ -109,14 +109,15 @@ async def _claim(worker: runtime.Runtime, token: UUID) -> list[Claimed]:
 
 async def _send_and_record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
     until = boottime() + settings.CLAIM_TO_SEND_SECONDS
-    by_way: dict[tuple[int | None, str, str], list[Claimed]] = defaultdict(list)
+    by_way: dict[tuple[int | None, str, str, int | None], list[Claimed]] = defaultdict(list)
     for row in rows:
-        by_way[row.pool_id, mailbox_group(row.to_address), row.sender].append(row)
+        # retries apart by the provider that they failed with: each goes on to another one
+        by_way[row.pool_id, mailbox_group(row.to_address), row.sender, row.last_provider_id].append(row)
     try:
         reading = await worker.read_connection()
         await _mark_suppressed(reading, rows)
         await loader.load(reading, [row.content_digest for row in rows if row.content_digest])
-        opened = await routes.open_stream_routes(worker, by_way)
+        opened = await routes.open_stream_routes(worker, [way[:3] for way in by_way])
     except DatabaseAway as error:
         logger.warning("%s messages wait, the database went away: %s", len(rows), error)
     else:
@@ -172,9 +173,8 @@ async def _send(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None
 
 
 def _last_providers(rows: Sequence[Claimed]) -> tuple[int, ...]:
-    """What a retry prefers to avoid; a mixed claim avoids nothing."""
-    last = {row.last_provider_id for row in rows}
-    return tuple(provider for provider in last if provider is not None) if len(last) == 1 else ()
+    """What a retry prefers to avoid: the same for all rows of one way."""
+    return tuple({row.last_provider_id for row in rows if row.last_provider_id is not None})
 
 
 def _write(row: Claimed, until: float) -> Letter | None:

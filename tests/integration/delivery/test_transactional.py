@@ -86,6 +86,21 @@ def test_a_temporary_failure_is_tried_again_when_due(sink: Sink) -> None:
     assert Message.objects.get(id=message_id).status == "sent"
 
 
+def test_retries_of_one_claim_each_go_on_to_another_provider(sink: Sink) -> None:
+    first = Provider.objects.get()
+    with Sink() as other:
+        second = add_provider(name="Other", url=f"smtp://127.0.0.1:{other.port}")
+        for provider in (first, second):
+            order()
+            Message.objects.filter(provider_id=None).update(
+                status="deferred", tries=1, provider_id=provider.pk, due_at="2020-01-01T00:00:00Z"
+            )
+        message_sender.send_due()
+        before_and_after = list(Message.objects.order_by("id").values_list("status", "provider_id"))
+        assert before_and_after == [("sent", second.pk), ("sent", first.pk)]
+        assert (len(sink.accepted()), len(other.accepted())) == (1, 1)
+
+
 def test_no_reply_after_the_dot_is_unknown_and_never_sent_again(sink: Sink) -> None:
     sink.behave([Rule("DOT", action="close")])
     message_id = order()
