@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import redis
 from django.conf import settings
@@ -33,6 +35,9 @@ TIMEOUT_SECONDS = 0.5
 # after a time-out the next requests do not wait for Redis at all
 PAUSE_SECONDS = 1.0
 LOG_EVERY_SECONDS = 1.0
+# what a process keeps while Redis does not answer (6 MB), and how many of them go along with the next event
+MAX_KEPT = 20_000
+FLUSHED_AT_ONCE = 500
 # Redis writes its append-only file to disk once a second: waiting for that takes a second at most
 FSYNC_WAIT_MS = 2000
 PRIORITY_TIMEOUT_SECONDS = 3.0
@@ -60,25 +65,44 @@ def is_away() -> bool:
 
 
 def append(occurrence: Occurrence) -> bool:
-    """Put an event on the stream; False, logged and counted, where Redis is away. Never raises for that.
+    """Put an event on the stream; False where Redis is away: this process keeps it then, for its next event.
 
-    Waits a second at most, and not at all in the second after a time-out.
+    Never raises for that. Waits a second at most, and not at all in the second after a time-out. What is kept goes with
+    the process; of more than 20,000 the oldest are lost, logged and counted.
     """
+    entry = Kept(occurrence.kind, occurrence.encode())
     if is_away():
-        _away.count(occurrence.kind, "paused after a time-out")
+        _away.keep([entry], "paused after a time-out")
         return False
+    entries = [*_away.take(), entry]
     try:
-        client(settings.REDIS_URL, TIMEOUT_SECONDS).xadd(
-            EVENTS, {FIELD: occurrence.encode()}, maxlen=MAX_ENTRIES, approximate=True
-        )
+        _add(entries)
     except redis.TimeoutError as error:
         _away.until = time.monotonic() + PAUSE_SECONDS
-        _away.count(occurrence.kind, str(error))
+        _away.keep(entries, str(error))
         return False
     except redis.RedisError as error:
-        _away.count(occurrence.kind, str(error))
+        _away.keep(entries, str(error))
         return False
     return True
+
+
+class Kept(NamedTuple):
+    """An event as the stream takes it. A second XADD of the same one is recorded once: its id is inside."""
+
+    kind: str
+    text: str
+
+
+def _add(entries: Sequence[Kept]) -> None:
+    session = client(settings.REDIS_URL, TIMEOUT_SECONDS)
+    if len(entries) == 1:
+        session.xadd(EVENTS, {FIELD: entries[0].text}, maxlen=MAX_ENTRIES, approximate=True)
+        return
+    with session.pipeline(transaction=False) as pipeline:
+        for entry in entries:
+            pipeline.xadd(EVENTS, {FIELD: entry.text}, maxlen=MAX_ENTRIES, approximate=True)
+        pipeline.execute()
 
 
 def append_safely(occurrence: Occurrence) -> None:
@@ -113,23 +137,33 @@ def append_all_safely(occurrences: Sequence[Occurrence]) -> None:
 
 
 class _Away:
-    """Counts what is lost while Redis is away, with one line in the log a second instead of one an event."""
+    """What is kept while Redis is away, with one line in the log a second instead of one an event."""
 
     def __init__(self) -> None:
         self.until = 0.0
+        self._kept: deque[Kept] = deque()
         self._logged_at = 0.0
-        self._unlogged = 0
+        self._lost = 0
         self._lock = threading.Lock()
 
-    def count(self, kind: str, reason: str) -> None:
-        metrics.add("tracking_events_lost_total", kind=kind)
+    def take(self) -> list[Kept]:
+        """Some of what is kept, the oldest first: they go along with an event that is new."""
+        if not self._kept:
+            return []
         with self._lock:
-            self._unlogged += 1
+            return [self._kept.popleft() for _ in range(min(len(self._kept), FLUSHED_AT_ONCE))]
+
+    def keep(self, entries: Sequence[Kept], reason: str) -> None:
+        with self._lock:
+            self._kept.extend(entries)
+            while len(self._kept) > MAX_KEPT:
+                metrics.add("tracking_events_lost_total", kind=self._kept.popleft().kind)
+                self._lost += 1
             now = time.monotonic()
             if now - self._logged_at < LOG_EVERY_SECONDS:
                 return
-            lost, self._unlogged, self._logged_at = self._unlogged, 0, now
-        log.warning("the event stream is away, %s events lost, the last of kind %s: %s", lost, kind, reason)
+            lost, self._lost, self._logged_at, kept = self._lost, 0, now, len(self._kept)
+        log.warning("the event stream is away, %s events are kept here, %s lost: %s", kept, lost, reason)
 
 
 _away = _Away()

@@ -164,6 +164,6 @@ def silent_port() -> Iterator[int]:
 @pytest.fixture(autouse=True)
 def no_pause() -> Iterator[None]:
     """Each test finds the stream as a new process does."""
-    stream._away.until = 0.0
+    stream._away.__init__()  # type: ignore[misc]
     yield
-    stream._away.until = 0.0
+    stream._away.__init__()  # type: ignore[misc]

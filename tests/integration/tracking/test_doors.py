@@ -214,6 +214,23 @@ def test_a_door_asks_a_network_that_comes_too_often_to_wait(client: Client, sent
     limiter.forget()
 
 
+def test_what_came_while_redis_was_away_goes_along_with_the_next_event(
+    client: Client, sent: Sent, settings: object, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MAX_KEPT", 4)
+    monkeypatch.setattr(stream, "FLUSHED_AT_ONCE", 3)
+    url, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"  # type: ignore[attr-defined]
+    for _ in range(6):
+        client.get(f"/o/{sent.tokens().open}.gif")
+    settings.REDIS_URL = url  # type: ignore[attr-defined]
+    for expected in (4, 6, 7):  # three kept ones and a new one, the last kept one and a new one, a new one
+        client.get(f"/o/{sent.tokens().open}.gif")
+        assert redis_client.xlen(stream.EVENTS) == expected
+    events = entries(redis_client)
+    assert [event.at for event in events[:4]] == sorted(event.at for event in events[:4])
+    assert len({event.id for event in events}) == 7
+
+
 @pytest.mark.django_db(transaction=True)
 def test_without_postgresql_pixels_and_known_links_work_and_the_rest_asks_to_wait(client: Client, sent: Sent) -> None:
     tokens = sent.tokens()
