@@ -109,7 +109,7 @@ def _make_list(leads: int) -> None:
 
     from campaigns.models import MailingList
 
-    mailing_list, _ = MailingList.objects.get_or_create(name=LIST)
+    mailing_list, _ = MailingList.objects.get_or_create(name=f"{LIST} {leads}")
     with connection.cursor() as cursor:
         cursor.execute(MEMBERS, [mailing_list.pk, leads])
 
@@ -132,7 +132,7 @@ def _send(folder: Path, leads: int) -> float:
     body.write_text(BODY)
     campaign = manage(
         "create_campaign", "--name", "With or without readers", "--subject", "News", "--from",
-        "News <news@sender.example>", "--html", str(body), "--list", LIST,
+        "News <news@sender.example>", "--html", str(body), "--list", f"{LIST} {leads}",
     )  # fmt: skip
     started = time.monotonic()
     manage("launch", campaign)
