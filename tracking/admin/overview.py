@@ -7,17 +7,20 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.admin.base import key_of
 from campaigns.models import Campaign
 from tracking import dimensions, reports
 from tracking.admin.csv_file import csv_response
-from tracking.admin.pages import report_page, show
+from tracking.admin.pages import VIEW_EMAILS, report_page, show
 from tracking.reports import database
 from tracking.reports.over_time import SCALES, WHO, Point
 
 LIST_PAGE = 30
+# dimensions that the list of leads can be filtered by
+LINKED = ("domain", "provider", "variant", "reason")
 
 
 @report_page()
@@ -49,16 +52,17 @@ def overview(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
         who=who,
         whos=WHO.items(),
         dimensions=dimensions.names(database.alias()),
-        time_format="j M, H:i" if scale != "day" else "j M Y",
+        time_format="%-d %b, %H:%M" if scale != "day" else "%-d %b %Y",
     )
 
 
 @report_page()
 def breakdown(request: HttpRequest, campaign_id: int, dimension: str) -> HttpResponseBase:
     """One campaign by one dimension; `?leads=&value=` where the page begins."""
-    report = report_of(campaign_id)
+    report = summary_of(campaign_id)
     leads = key_of(request, "leads")
     after = (leads, request.GET.get("value", "").replace("\0", "")[:255]) if leads is not None else None
+    is_linked = dimension in LINKED and request.user.has_perm(VIEW_EMAILS)
     return show(
         request,
         "breakdown.html",
@@ -67,6 +71,7 @@ def breakdown(request: HttpRequest, campaign_id: int, dimension: str) -> HttpRes
         found=broken_down(campaign_id, dimension, after),
         dimensions=dimensions.names(database.alias()),
         dimension=dimension,
+        leads_url=f"{reverse('tracking_recipients', args=[campaign_id])}?{dimension}=" if is_linked else "",
         settled=report.audience - report.pending,
         is_first=after is None,
     )
@@ -75,7 +80,7 @@ def breakdown(request: HttpRequest, campaign_id: int, dimension: str) -> HttpRes
 @report_page()
 def breakdown_csv(_request: HttpRequest, campaign_id: int, dimension: str) -> HttpResponseBase:
     """All values of a dimension as a CSV file."""
-    report_of(campaign_id)
+    summary_of(campaign_id)
     broken_down(campaign_id, dimension, None)
     return csv_response(f"campaign-{campaign_id}-by-{dimension.rpartition(':')[2]}.csv", _lines(campaign_id, dimension))
 
@@ -112,10 +117,19 @@ def broken_down(campaign_id: int, dimension: str, after: tuple[int, str] | None)
 
 
 def report_of(campaign_id: int) -> reports.CampaignReport:
+    """The campaign with everything that came back."""
     try:
-        return reports.campaign_report(campaign_id)
+        return reports.campaign_report(campaign_id, with_hours=False)
     except Campaign.DoesNotExist as error:
         raise Http404("There is no such campaign.") from error
+
+
+def summary_of(campaign_id: int) -> reports.CampaignReport:
+    """The campaign's own numbers alone."""
+    found = reports.summaries([campaign_id])
+    if not found:
+        raise Http404("There is no such campaign.")
+    return found[0]
 
 
 def who_events(report: reports.CampaignReport) -> list[tuple[str, int, int]]:

@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 
 from campaigns.admin.base import key_of
 from delivery.admin.emails import VARIANTS
 from delivery.models import Email
 from tracking import dimensions, reports
 from tracking.admin.csv_file import csv_response
-from tracking.admin.overview import report_of
+from tracking.admin.overview import summary_of
 from tracking.admin.pages import VIEW_EMAILS, VIEW_LEADS, report_page, show
 from tracking.reports import database
 from tracking.reports.breakdown import provider_names
@@ -32,11 +33,12 @@ COLUMNS = (
 @report_page(VIEW_EMAILS)
 def recipients(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
     """A page of leads by number; see `wanted_of` for the filters."""
-    report = report_of(campaign_id)
+    report = summary_of(campaign_id)
     wanted = wanted_of(request, campaign_id)
     page = reports.recipients(wanted)
     providers = provider_names()
     chosen = query_of(wanted)
+    labels = {status: label_of(status) for status in {row.status for row in page.rows}}
     return show(
         request,
         "recipients.html",
@@ -46,8 +48,7 @@ def recipients(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
         rows=[
             {
                 "recipient": row,
-                "status": STATUSES.get(row.status, row.status),
-                "variant": VARIANTS.get(row.status, "default"),
+                "label": labels[row.status],
                 "provider": providers.get(str(row.provider_id or ""), ""),
             }
             for row in page.rows
@@ -64,10 +65,16 @@ def recipients(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
     )
 
 
+def label_of(status: str) -> str:
+    """A status as a coloured label."""
+    context = {"text": STATUSES.get(status, status), "variant": VARIANTS.get(status, "default")}
+    return render_to_string("unfold/helpers/label.html", context)
+
+
 @report_page(VIEW_EMAILS, VIEW_LEADS)
 def recipients_csv(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
     """The whole selection as a CSV file that streams."""
-    report_of(campaign_id)
+    summary_of(campaign_id)
     wanted = replace(wanted_of(request, campaign_id), after=0)
     return csv_response(f"recipients-of-campaign-{campaign_id}.csv", lines(wanted))
 

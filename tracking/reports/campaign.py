@@ -79,6 +79,10 @@ class CampaignReport:
         return self.totals.rates()
 
     @property
+    def by_key(self) -> dict[str, Rate]:
+        return {rate.key: rate for rate in self.rates}
+
+    @property
     def funnel(self) -> tuple[Rate, ...]:
         """From the audience to a click, each step as a part of the audience."""
         steps = (
@@ -113,7 +117,7 @@ def totals_of(campaign: Campaign) -> Totals:
 
 
 @read_only
-def campaign_report(campaign_id: int) -> CampaignReport:
+def campaign_report(campaign_id: int, *, with_hours: bool = True) -> CampaignReport:
     """Everything about one campaign that came back up to the last drain. Raises Campaign.DoesNotExist.
 
     Four queries; the largest reads one row a minute in which something happened.
@@ -132,7 +136,7 @@ def campaign_report(campaign_id: int) -> CampaignReport:
         opens=ByWho(**by_kind["open"]),
         clicks=ByWho(**by_kind["click"]),
         links=_links(campaign_id),
-        hours=_hours(campaign_id),
+        hours=_hours(campaign_id) if with_hours else (),
         state=campaign.state,
         launched_at=campaign.launched_at,
         audience=campaign.audience,

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from campaigns import addresses
 from campaigns.models import Campaign, Lead, ListMembership, Suppression
@@ -171,6 +172,8 @@ def test_machines_are_shown_apart(house: House) -> None:
     page = text_of(boss().get(f"{house.url('report')}?who=machine"))
     assert 'aria-label="Sent, opens and clicks over time' in page
     assert "The same as a table" in page
+    hour = timezone.localtime(house.campaign.launched_at + dt.timedelta(hours=2)).strftime("%-d %b, %H:00")
+    assert f'{hour}</time></td><td data-label="Sent" class="mm-number">0</td>' in page
 
 
 def test_breakdowns_add_up_and_lead_to_the_leads(house: House) -> None:
