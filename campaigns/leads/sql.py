@@ -161,8 +161,12 @@ _CHANGES: dict[str, tuple[sql.Composable, sql.Composable]] = {
     **{name: _simple_change(name) for name in _SIMPLE},
     # towards less mail only: no file brings back somebody who unsubscribed, bounced or complained
     "status": (
-        sql.SQL("CASE WHEN lead.status = 'subscribed' THEN excluded.status ELSE lead.status END"),
-        sql.SQL("(lead.status = 'subscribed' AND excluded.status <> 'subscribed')"),
+        # who has confirmed since the file was written stays subscribed
+        sql.SQL(
+            "CASE WHEN lead.status = 'subscribed' AND excluded.status <> 'pending' THEN excluded.status "
+            "ELSE lead.status END"
+        ),
+        sql.SQL("(lead.status = 'subscribed' AND excluded.status NOT IN ('subscribed', 'pending'))"),
     ),
     "tags": (
         sql.SQL("lead.tags || ARRAY(SELECT tag FROM unnest(excluded.tags) tag WHERE tag <> ALL (lead.tags))"),

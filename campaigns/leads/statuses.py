@@ -8,6 +8,7 @@ from campaigns.models import Lead
 # "inactive", "no" and the like say nothing about mail: a file of customers must not unsubscribe anybody by accident
 _WORDS = {
     Lead.Status.SUBSCRIBED: "subscribed, active, opted in, confirmed",
+    Lead.Status.PENDING: "pending, unconfirmed, not confirmed, awaiting confirmation",
     Lead.Status.UNSUBSCRIBED: "unsubscribed, opted out",
     Lead.Status.BOUNCED: "bounced, bounce, hard bounce, hard bounced, cleaned",
     Lead.Status.COMPLAINED: "complained, complaint, spam complaint, marked as spam, abuse",

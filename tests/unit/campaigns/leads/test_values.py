@@ -114,7 +114,7 @@ def test_statuses_of_other_systems_are_understood(text, status) -> None:
     assert values.status(text) == status
 
 
-@pytest.mark.parametrize("text", ["inactive", "no", "0", "maybe", "pending"])
+@pytest.mark.parametrize("text", ["inactive", "no", "0", "maybe", "paused"])
 def test_an_unclear_status_refuses_the_line(text) -> None:
     with pytest.raises(LineRefused, match="write subscribed, unsubscribed, bounced or complained"):
         values.status(text)
