@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -259,6 +261,40 @@ def test_a_subscription_of_sns_leaves_its_link_where_it_cannot_be_confirmed(
     # without its password the topic of somebody else confirms nothing
     stranger = Post(request.body, {name: value for name, value in request.headers.items() if name != "Authorization"})
     assert send(live_server, "ses", provider, stranger) == 401
+
+
+class Sns(BaseHTTPRequestHandler):
+    """Amazon SNS, as far as it confirms a subscription."""
+
+    asked: list[str] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        body = (
+            b'<ConfirmSubscriptionResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><ConfirmSubscriptionResult>'
+            b"<SubscriptionArn>arn:aws:sns:eu-central-1:1:b:2</SubscriptionArn></ConfirmSubscriptionResult>"
+            b"</ConfirmSubscriptionResponse>"
+        )
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_subscription_of_sns_is_confirmed_by_itself(live_server: LiveServer, sent: Sent) -> None:
+    provider = provider_of("ses")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Sns) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        Provider.objects.filter(pk=provider.pk).update(options={"region": "eu-central-1", "api_url": url})
+        assert send(live_server, "ses", provider, subscription("https://sns.eu-central-1.amazonaws.com/?x")) == 200
+        server.shutdown()
+    assert "Action=ConfirmSubscription" in Sns.asked[0]
+    assert "Token=abc" in Sns.asked[0]
+    state = WebhookState.objects.get()
+    assert (state.confirm_url, state.last_event_at is not None) == ("", True)
 
 
 def subscription(link: str) -> Post:
