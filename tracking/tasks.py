@@ -92,7 +92,7 @@ def prune_webhooks() -> int:
     return endpoints.prune()
 
 
-@shared_task(name="tracking.visit_mailboxes")
+@shared_task(name="tracking.visit_mailboxes", **RETRIED)
 def visit_mailboxes() -> None:
     """Empty the mailboxes that bounces arrive in. Twice at once is harmless: a mailbox has one visitor at a time."""
     for name, done in mailbox.visit_all().items():
