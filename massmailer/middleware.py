@@ -59,6 +59,8 @@ class DoorsMiddleware:
             return self.get_response(request)
         view, arguments, named = self.resolver.resolve(request.path_info)
         response: HttpResponse = view(request, *arguments, **named)
+        # without it a server has to send even a pixel in chunks
+        response.headers.setdefault("Content-Length", str(len(response.content)))
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Content-Security-Policy", DEFAULT_POLICY)
         return response

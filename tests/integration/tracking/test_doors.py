@@ -192,6 +192,7 @@ def test_pixels_and_links_take_the_short_way_and_stay_as_guarded(client: Client,
     tokens = sent.tokens()
     for address in (f"/o/{tokens.open}.gif", f"/c/{tokens.click}/1", "/o/cut", "/c/", "/c/x/1/2"):
         response = client.get(address)
+        assert response.headers["Content-Length"] == str(len(response.content))
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src" in response.headers["Content-Security-Policy"]
         # neither session nor language was looked at
