@@ -51,7 +51,7 @@ def apply_retention() -> None:
         log.info("removed: %s", words)
 
 
-@shared_task(name="tracking.roll_up")
+@shared_task(name="tracking.roll_up", **RETRIED)
 def roll_up() -> None:
     """Count finished batches and changed rows for reports. Twice is harmless: a second finds the lock taken."""
     rolled = roll.roll_up()
