@@ -27,6 +27,7 @@ from delivery.models import Alert, DeadDecision, Email, Pool, PoolMember, Provid
 from delivery.providers import add_provider
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
+from tracking.models import Breakdown, MinuteRollup
 from tracking.occurrence import happened
 from tracking.record import record
 
@@ -494,7 +495,13 @@ def test_a_provider_is_warmed_up_and_a_campaign_leaves_by_its_pool(visit: Open) 
 def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> None:
     lead = a_lead("somebody.with.a.very.long.address.indeed@subdomain.of.a.long.domain.example.com")
     draft, sending = a_campaign(name="A name that goes on and on " * 4), a_campaign(state="sending", name="Under way")
-    Campaign.objects.filter(pk=sending.pk).update(audience=10_000_000, pending=4_000_000, sent=6_000_000)
+    Campaign.objects.filter(pk=sending.pk).update(
+        audience=10_000_000, pending=4_000_000, sent=6_000_000, launched_at=timezone.now()
+    )
+    MinuteRollup.objects.create(campaign_id=sending.pk, minute=timezone.now(), kind="sent", who="", count=6_000_000)
+    Breakdown.objects.create(
+        campaign_id=sending.pk, dimension="domain", value="a-long-domain-name.of.somebody.example", sent=6_000_000
+    )
     segment = Segment.objects.create(name="All", condition={"all": []})
     row = LeadImport.objects.create(file_name="a-long-file-name-of-leads.csv", file_path="/x", state="done")
     provider = Provider.objects.create(name="Relay", host="smtp.example.com")
@@ -533,6 +540,12 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
         reverse("delivery_emails"),
         reverse("delivery_campaign_emails", args=[sending.pk]),
         reverse("delivery_messages"),
+        reverse("tracking_reports"),
+        reverse("tracking_report", args=[sending.pk]),
+        reverse("tracking_recipients", args=[sending.pk]),
+        reverse("tracking_breakdown", args=[sending.pk, "domain"]),
+        reverse("tracking_timeline", args=[lead.pk]),
+        reverse("admin:tracking_reportsettings_changelist"),
         *(reverse(f"admin:auth_{name}_{page}") for name in ("user", "group") for page in ("changelist", "add")),
         reverse("admin:auth_user_change", args=[User.objects.get().pk]),
         reverse("admin:django_celery_beat_periodictask_changelist"),
