@@ -22,7 +22,7 @@ from typing import Any
 import django
 
 from bench import throughput_references as references
-from bench.main_job import manage
+from bench.main_job import manage, stop_on_term
 from bench.sink import Sink
 from bench.throughput_meter import Meter
 from bench.throughput_stack import Load, make_campaign, make_leads, processes, sign_messages
@@ -98,6 +98,7 @@ def parse() -> Any:
 
 def main() -> int:
     given = parse()
+    stop_on_term()
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
         os.environ.update(MASSMAILER_VAR=folder, BOUNCE_DOMAIN="bounce.sender.example")
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")

@@ -13,6 +13,7 @@ import argparse
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,11 @@ CHECKED_MESSAGES = 500
 
 class Failed(Exception):
     """A promise was broken; the message says which."""
+
+
+def stop_on_term() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: what it started is stopped on the way out."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def write_leads(path: Path, audience: int) -> int:

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import django
 
+from bench.main_job import stop_on_term
+
 Job = Callable[[argparse.Namespace, Path], None]
 
 
@@ -61,6 +63,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     given = parse()
+    stop_on_term()
     with tempfile.TemporaryDirectory(prefix="mm-scale-") as folder:
         os.environ.update(MASSMAILER_VAR=folder, BOUNCE_DOMAIN="bounce.sender.example")
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")

@@ -21,7 +21,7 @@ from pathlib import Path
 import django
 
 from bench import throughput_references as references
-from bench.main_job import Failed, manage
+from bench.main_job import Failed, manage, stop_on_term
 from bench.throughput_references import Reference
 from bench.throughput_report import Report
 from bench.throughput_sizing import rsa_seconds, sizing
@@ -90,6 +90,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     given = parse()
+    stop_on_term()
     load = Load(given.leads, given.size, given.merge_tags, given.links)
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
         # with return paths of its own for every message, as in production
