@@ -19,6 +19,7 @@ from campaigns import addresses
 from campaigns.models import Campaign, Lead, ListMembership, Suppression
 from delivery.models import Email, Link
 from tests.integration.delivery.ledger_house import sent_campaign
+from tests.integration.tracking.conftest import forget_partitioned_rows
 from tests.people import a_campaign, a_list, boss, somebody
 from tracking import dimensions, reports
 from tracking.models import Breakdown, ReportSettings
@@ -47,6 +48,7 @@ class House:
 
 def build_house() -> House:
     dimensions.forget()
+    forget_partitioned_rows()
     campaign = sent_campaign(STATUSES)
     author = User.objects.create(username="grace", is_staff=True)
     launched = dt.datetime.now(dt.UTC) - dt.timedelta(hours=48)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
+from tests.integration.tracking.conftest import forget_partitioned_rows
 from tests.integration.tracking.test_report_pages import build_house, files, pages
 from tests.people import boss
 from tracking.reports import database
@@ -38,6 +39,7 @@ def test_reports_are_read_from_the_reporting_database_alone(monkeypatch: pytest.
             assert b"".join(response), name
         assert foreign(on_primary) == [], name
         assert len(on_replica) > 0, name
+    forget_partitioned_rows()
 
 
 def foreign(queries: CaptureQueriesContext) -> list[str]:

@@ -6,7 +6,7 @@ import datetime as dt
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection, transaction
@@ -21,12 +21,19 @@ from delivery.numbers import refresh_counters
 from tests.integration.delivery.conftest import make_campaign, sink, worker  # noqa: F401 (fixtures)
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.integration.delivery.test_retry import retry, send_ready
+from tests.integration.tracking.conftest import forget_partitioned_rows
 from tests.integration.tracking.test_rollups import assert_adds_up, leads_of
 from tracking import dimensions
 from tracking.models import Breakdown
 from tracking.occurrence import happened
 from tracking.record import record
 from tracking.roll import roll_up
+
+
+@pytest.fixture(autouse=True)
+def leave_no_rows(transactional_db: None) -> Iterator[None]:
+    yield
+    forget_partitioned_rows()
 
 
 def settle(campaign: Campaign) -> None:
