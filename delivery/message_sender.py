@@ -33,6 +33,7 @@ from delivery.letters import Letter
 from delivery.messages import copies, events, loader, sql
 from delivery.messages.loader import Look
 from delivery.messages.streams import book
+from delivery.person import ERASED
 from delivery.routes import PoolRoute
 from delivery.storable import clean_reply, storable
 from delivery.tokens import signer
@@ -139,6 +140,9 @@ async def _mark_suppressed(connection: AsyncConnection, rows: Sequence[Claimed])
         reason = next((found[key.hex()] for key in keys[row.id] if key.hex() in found), None)
         if reason:
             row.outcome = skip(f"suppressed: {reason}")
+        elif row.to_address == ERASED:
+            # in hand while its recipient was erased, and deferred after that
+            row.outcome = skip("erased")
 
 
 async def _send_surely(route: PoolRoute, rows: Sequence[Claimed], until: float) -> None:
@@ -206,14 +210,24 @@ def _look(row: Claimed, domain: Known | None) -> Look:
     return Look(row.content_digest, bytes(row.content), row.sender, row.sender_name, row.reply_to, domain)
 
 
-async def _record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed]) -> None:
-    """Write the outcomes. While the database is away they are kept; a worker that must leave lets the lease expire."""
+async def _record(
+    worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed], *, is_alone: bool = False
+) -> None:
+    """Write the outcomes. While the database is away they are kept; a worker that must leave lets the lease expire.
+
+    What one of them makes impossible costs none of the others: each is written once more, by itself.
+    """
     while True:
         try:
             await _record_once(await worker.work_connection(), token, rows)
             return
         except DatabaseAway as error:
             logger.warning("%s outcomes of messages wait for the database: %s", len(rows), error)
+        except Exception:  # whatever it is: they are outcomes of messages that somebody has
+            logger.exception("outcomes of %s messages could not be recorded", len(rows))
+            for row in () if is_alone else rows:
+                await _record(worker, token, [row], is_alone=True)
+            return
         if stop.is_stopping():
             return
         await asyncio.sleep(RECORD_RETRY_SECONDS)

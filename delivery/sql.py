@@ -155,10 +155,10 @@ UPDATE delivery_email SET attempt = %(attempt)s
 """
 
 # A hard bounce suppresses the address at once, in the transaction that records it; for transactional mail too, where
-# weaker reasons were known so far.
+# weaker reasons were known so far. Distinct: two messages of one claim may go to one address.
 SUPPRESS = """
 INSERT INTO campaigns_suppression AS s (kind, digest, value, reason, source)
-SELECT 'address', sha256(convert_to(address, 'UTF8')), address, 'hard_bounce', %(source)s
+SELECT DISTINCT 'address', sha256(convert_to(address, 'UTF8')), address, 'hard_bounce', %(source)s
   FROM unnest(%(addresses)s::text[]) AS address ORDER BY 2
 ON CONFLICT (digest, kind) DO UPDATE
    SET reason = excluded.reason, source = excluded.source,

@@ -52,7 +52,7 @@ STORE_CONTENT = """
 INSERT INTO delivery_messagecontent AS old (digest, kind, payload, links, files)
 VALUES (%(digest)s, %(kind)s, %(payload)s, %(links)s, %(files)s)
 ON CONFLICT (digest) DO UPDATE
-   SET used_at = now(), payload = excluded.payload
+   SET used_at = now(), payload = excluded.payload, files = excluded.files
  WHERE old.used_at < now() - interval '5 minutes' OR old.payload = ''
 """
 CONTENTS = "SELECT digest, kind, payload FROM delivery_messagecontent WHERE digest = ANY(%(digests)s::bytea[])"

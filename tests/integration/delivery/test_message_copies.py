@@ -6,8 +6,11 @@ import pytest
 from django.db import connection
 
 from bench.sink import Sink
+from campaigns.content import ContentSource
 from delivery import message_sender
-from delivery.messages import content, copies, doors
+from delivery.engine.message import Attachment, Mailbox
+from delivery.messages import content, copies, doors, look
+from delivery.messages.accept import Outgoing, Recipient, accept
 from delivery.messages.streams import book
 from delivery.models import Message, MessageContent, MessageCopy, MessageStream
 from delivery.providers import add_provider
@@ -75,6 +78,23 @@ def test_contents_go_when_no_open_message_needs_them_and_links_go_on_leading() -
     # the same again is stored again
     content.recent.clear()
     assert Message.objects.get(id=send()).status == "sent"
+
+
+def test_files_of_a_content_that_is_used_again_wait_for_its_message(sink: Sink) -> None:
+    attached, file = content.stored_file(Attachment("offer.pdf", "application/pdf", b"%PDF-1.7"))
+    stored, _ = content.compiled(ContentSource("Yours", "", HTML, "html", ""), True, True, (attached,))
+    outgoing = Outgoing([Recipient("ada@example.com")], stored, Mailbox("shop@shop.example"), files=[file])
+    (first,) = accept(outgoing, any_sender=True)
+    assert look.cancel(first.id, "not yet")
+    unused()
+    assert content.forget() == 1
+    content.recent.clear()
+    (again,) = accept(outgoing, any_sender=True)
+    unused()
+    content.forget()
+    message_sender.send_due()
+    assert Message.objects.get(id=again.id).status == "sent"
+    assert all(b"offer.pdf" in one.content for one in sink.messages())
 
 
 def unused() -> None:

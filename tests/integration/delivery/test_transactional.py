@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from django.db import connection
@@ -12,9 +12,11 @@ from django.db import connection
 from bench.sink import Rule, Sink
 from campaigns.addresses import AddressInvalid, digest
 from campaigns.content import ContentInvalid
+from campaigns.leads.erase import erase_person
 from campaigns.models import Campaign, Suppression
 from delivery import circuit, message_sender, runtime, sweep
 from delivery.directory import Directory
+from delivery.messages import events
 from delivery.models import Message, Provider
 from delivery.providers import add_provider
 from delivery.transactional import queue_message, queue_test
@@ -99,6 +101,39 @@ def test_retries_of_one_claim_each_go_on_to_another_provider(sink: Sink) -> None
         before_and_after = list(Message.objects.order_by("id").values_list("status", "provider_id"))
         assert before_and_after == [("sent", second.pk), ("sent", first.pk)]
         assert (len(sink.accepted()), len(other.accepted())) == (1, 1)
+
+
+def test_two_messages_to_an_address_that_does_not_exist_cost_nothing_of_what_goes_out_with_them(sink: Sink) -> None:
+    sink.behave([Rule("RCPT", pattern="nobody@*", text="550 5.1.1 no such user")])
+    receipt = order()
+    for _ in range(2):
+        queue_message(to="nobody@example.com", subject="Order", html=HTML, data={"number": 7, "name": "Ada"})
+    assert message_sender.send_due() == 3
+    assert list(Message.objects.order_by("id").values_list("status", flat=True)) == ["sent", *2 * ["bounced_hard"]]
+    assert Message.objects.get(id=receipt).code == 250
+    assert Suppression.objects.get().reason == "hard_bounce"
+
+
+def test_what_cannot_be_recorded_together_is_recorded_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listener(changes: Sequence[events.Change]) -> list[events.Statement]:
+        return [events.Statement("SELECT 1 / (%(count)s - 3)", {"count": len(changes)})]
+
+    for _ in range(3):
+        order()
+    monkeypatch.setattr(events, "_listeners", [listener])
+    assert message_sender.send_due() == 3
+    assert set(Message.objects.values_list("status", flat=True)) == {"sent"}
+
+
+def test_who_is_erased_while_a_worker_has_the_message_gets_no_other_try(sink: Sink) -> None:
+    message_id = order(at_least_once=True)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE delivery_message SET status = 'sending', lease_until = now() - interval '1 second'")
+    erase_person("ada@example.com")
+    sweep.publish_messages()
+    message_sender.send_due()
+    message = Message.objects.get(id=message_id)
+    assert (message.status, message.reply, sink.accepted()) == ("skipped", "erased", [])
 
 
 def test_no_reply_after_the_dot_is_unknown_and_never_sent_again(sink: Sink) -> None:
