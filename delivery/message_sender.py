@@ -210,9 +210,7 @@ def _look(row: Claimed, domain: Known | None) -> Look:
     return Look(row.content_digest, bytes(row.content), row.sender, row.sender_name, row.reply_to, domain)
 
 
-async def _record(
-    worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed], *, is_alone: bool = False
-) -> None:
+async def _record(worker: runtime.Runtime, token: UUID, rows: Sequence[Claimed], *, is_alone: bool = False) -> None:
     """Write the outcomes. While the database is away they are kept; a worker that must leave lets the lease expire.
 
     What one of them makes impossible costs none of the others: each is written once more, by itself.

@@ -8,25 +8,44 @@ would otherwise both try.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Any
 
 from django.db import connection
 
 from delivery.models.email import CAMPAIGNS_A_PARTITION
 
+logger = logging.getLogger(__name__)
+
 ADVISORY_LOCK = 7_204_811
 MONTHS_AHEAD = 3
+STANDING = """
+SELECT to_regclass(%(child)s),
+       EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass(%(parent)s) AND inhrelid = to_regclass(%(child)s)
+                  AND NOT inhdetachpending)
+"""
 BY_MONTH = {"delivery_message": "created_at", "delivery_messageevent": "at"}
+
+
+class Detached(RuntimeError):
+    """A table of this name stands outside of its parent: retention is removing it. Try again when it is gone."""
+
+
+def _stands(cursor: Any, parent: str, child: str) -> bool:
+    """Whether there is such a partition. Raises Detached: what is written for it would find no place."""
+    cursor.execute(STANDING, {"parent": parent, "child": child})
+    table, is_attached = cursor.fetchone()
+    if table and not is_attached:
+        raise Detached(f"{child} is no part of {parent} any more")
+    return bool(table)
 
 
 def _attach(cursor: Any, parent: str, child: str, column: str, low: str, high: str) -> bool:
     """Create and attach one partition; False when it stands already. Bounds are trusted literals made here."""
-    cursor.execute("SELECT to_regclass(%s)", [child])
-    if cursor.fetchone()[0]:
+    if _stands(cursor, parent, child):
         return False
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
-    cursor.execute("SELECT to_regclass(%s)", [child])
-    if cursor.fetchone()[0]:
+    if _stands(cursor, parent, child):
         return False
     # the fill factor leaves room for first-open and first-click updates on the same page
     cursor.execute(f"CREATE TABLE {child} (LIKE {parent} INCLUDING ALL) WITH (fillfactor = 85)")
@@ -73,9 +92,12 @@ def ensure_ahead(*, newest_campaign_id: int, today: dt.date) -> list[str]:
 
     made = []
     for campaign_id in (newest_campaign_id, newest_campaign_id + CAMPAIGNS_A_PARTITION):
-        with transaction.atomic():
-            if ensure_email_partition(campaign_id):
-                made.append(f"delivery_email for campaign {campaign_id}")
+        try:
+            with transaction.atomic():
+                if ensure_email_partition(campaign_id):
+                    made.append(f"delivery_email for campaign {campaign_id}")
+        except Detached as error:
+            logger.warning("not made ahead: %s", error)
     for parent, column in BY_MONTH.items():
         for month in months_from(today) if _exists(parent) else ():
             with transaction.atomic():

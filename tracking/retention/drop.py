@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
@@ -24,12 +25,15 @@ class StillRead(RuntimeError):
     """Somebody has the partition open for long. Nothing is lost: the next run goes on where this one stopped."""
 
 
-def remove(piece: Piece, *, exports_first: bool) -> RetentionDrop:
+def remove(piece: Piece, *, exports_first: bool, still_due: Callable[[Piece], bool]) -> RetentionDrop:
     """Export where that is wanted, detach, drop, and note it. Outside of a transaction.
 
+    still_due: asked after the export, which may take an hour: a draft may have been launched meanwhile.
     Raises StillRead, or what the export raises (nothing is removed then).
     """
     exported_to = export.export(piece) if exports_first else ""
+    if not still_due(piece):
+        raise StillRead(f"{piece.words} are needed again and stay")
     drop = RetentionDrop.objects.create(
         kind=piece.kind, partition=piece.partition, oid=piece.oid, words=piece.words, low=piece.low, high=piece.high,
         size_bytes=piece.size_bytes, exported_to=exported_to,

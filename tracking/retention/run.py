@@ -51,12 +51,17 @@ def apply(today: dt.date | None = None) -> Applied:
         if not alone:
             return applied
         chosen = policy()
+
+        def is_due(piece: Piece) -> bool:
+            return piece.oid in {one.oid for one in preview(chosen, today)}
+
         for begun in RetentionDrop.objects.filter(dropped_at=None).order_by("pk"):
             _guarded(applied, begun.words, partial(drop.finish, begun, _parent_of(begun.partition)))
         for piece in preview(chosen, today):
             if is_stopping():
                 return applied
-            _guarded(applied, piece.words, partial(drop.remove, piece, exports_first=chosen.exports_first))
+            removal = partial(drop.remove, piece, exports_first=chosen.exports_first, still_due=is_due)
+            _guarded(applied, piece.words, removal)
         applied.pruned = _prune(chosen)
     if applied.trouble:
         _tell(applied.trouble)

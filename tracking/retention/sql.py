@@ -42,21 +42,19 @@ DETACH = "ALTER TABLE {parent} DETACH PARTITION {child} CONCURRENTLY"
 FINALIZE = "ALTER TABLE {parent} DETACH PARTITION {child} FINALIZE"
 DROP = "DROP TABLE {child}"
 
-# What belongs to the e-mails of a block and lies outside of it, in short transactions. {limit} rows each.
-FORGET = {
-    "clicks of leads": """
-DELETE FROM tracking_link_click WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM tracking_link_click WHERE campaign_id >= %(low)s AND campaign_id < %(high)s LIMIT %(limit)s))
-""",
-    "engagement": """
-DELETE FROM tracking_campaignengagement WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM tracking_campaignengagement WHERE campaign_id >= %(low)s AND campaign_id < %(high)s
+# What belongs to the e-mails of a block and lies outside of it, in short transactions. {limit} rows each. A draft of
+# the block keeps its feed, and a campaign that was launched meanwhile what belongs to it.
+_OF_BLOCK = """
+DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM {table} WHERE campaign_id >= %(low)s AND campaign_id < %(high)s
+       AND campaign_id NOT IN (SELECT id FROM campaigns_campaign
+                                WHERE id >= %(low)s AND id < %(high)s AND state NOT IN ('sent', 'cancelled'))
      LIMIT %(limit)s))
-""",
-    "feeds": """
-DELETE FROM campaigns_feedentry WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM campaigns_feedentry WHERE campaign_id >= %(low)s AND campaign_id < %(high)s LIMIT %(limit)s))
-""",
+"""
+FORGET = {
+    "clicks of leads": _OF_BLOCK.format(table="tracking_link_click"),
+    "engagement": _OF_BLOCK.format(table="tracking_campaignengagement"),
+    "feeds": _OF_BLOCK.format(table="campaigns_feedentry"),
 }
 
 # Rows of tables without partitions that nobody needs any more, in short transactions.

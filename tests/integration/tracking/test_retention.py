@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.urls import reverse
 
-from campaigns.models import Campaign, Lead
+from campaigns.models import Campaign, FeedEntry, Lead
 from delivery import partitions
 from delivery.models import Alert, Batch, Email, LeadTouch
 from delivery.models.email import CAMPAIGNS_A_PARTITION
@@ -209,6 +209,23 @@ def test_what_cannot_be_exported_stays_and_what_can_is_there_to_read(
         found = pyarrow.parquet.ParquetDataset(tmp_path / "exports" / name / table).read()
         assert found["campaign_id"].to_pylist() == [old.pk]
         assert RetentionDrop.objects.get(partition=name).exported_to == str(tmp_path / "exports" / name)
+
+
+def test_a_draft_of_a_removed_block_keeps_its_feed_and_waits_for_a_removal_that_was_broken_off(old: Campaign) -> None:
+    draft = Campaign.objects.create(pk=old.pk + 1, name="Draft", subject="s", from_email="a@b.example", body="")
+    FeedEntry.objects.create(campaign=draft, lead=Lead.objects.get(), data={"car": "red"})
+    child = f"delivery_email_b{BLOCK}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE delivery_email DETACH PARTITION {child}")
+    with pytest.raises(partitions.Detached), transaction.atomic():
+        partitions.ensure_email_partition(draft.pk)
+    with connection.cursor() as cursor:
+        low, high = BLOCK * CAMPAIGNS_A_PARTITION, (BLOCK + 1) * CAMPAIGNS_A_PARTITION
+        cursor.execute(f"ALTER TABLE delivery_email ATTACH PARTITION {child} FOR VALUES FROM ({low}) TO ({high})")
+    keep(email_months=3)
+    retention.apply()
+    assert not stands(child)
+    assert FeedEntry.objects.get().campaign_id == draft.pk
 
 
 @pytest.mark.django_db
