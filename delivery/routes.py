@@ -201,8 +201,11 @@ class PoolRoute:
             outcomes = await channel.send(letters)
         finally:
             self.worker.in_flight[provider_id] -= len(letters)
-        self.worker.usage.add(provider_id, self.group, outcomes)
-        await Feedback(self.worker, self.group, self.sender).learn(provider, outcomes, is_probe)
+        try:
+            self.worker.usage.add(provider_id, self.group, outcomes)
+            await Feedback(self.worker, self.group, self.sender).learn(provider, outcomes, is_probe)
+        except Exception:  # the outcomes are in hand: what others learn of them is no reason to lose them
+            logger.exception("provider %s: nothing was learned of %s outcomes", provider_id, len(outcomes))
         if self._ahead is not None and not TROUBLE.isdisjoint([one.kind for one in outcomes]):
             # circuit and pace may have changed by it: the next window asks again
             await self.settle_ahead()

@@ -125,6 +125,16 @@ def test_what_cannot_be_recorded_together_is_recorded_one_by_one(monkeypatch: py
     assert set(Message.objects.values_list("status", flat=True)) == {"sent"}
 
 
+def test_a_fault_of_what_learns_of_outcomes_costs_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(runtime.get().usage, "add", broken)
+    message_id = order()
+    message_sender.send_due()
+    assert Message.objects.get(id=message_id).status == "sent"
+
+
 def test_who_is_erased_while_a_worker_has_the_message_gets_no_other_try(sink: Sink) -> None:
     message_id = order(at_least_once=True)
     with connection.cursor() as cursor:
