@@ -7,7 +7,7 @@ import email.policy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import HeaderParseError, InvalidHeaderDefect
 from email.generator import BytesGenerator
 from email.headerregistry import AddressHeader
 from io import BytesIO
@@ -107,8 +107,10 @@ def _addresses(name: str, value: str) -> AddressHeader:
 
 
 def _sender(lines: Sequence[bytes]) -> Mailbox:
-    found = _addresses("From", _value(lines[0])).addresses
-    if len(found) != 1:
+    header = _addresses("From", _value(lines[0]))
+    found = header.addresses
+    # "a@ours.example <b@theirs.example>": programs on the way would show the other one than we have looked at
+    if len(found) != 1 or any(isinstance(defect, InvalidHeaderDefect) for defect in header.defects):
         raise Refused("554 5.6.0", "The From header names one address, not none and not several")
     try:
         return Mailbox(addresses.normalise(found[0].addr_spec), storable(found[0].display_name))

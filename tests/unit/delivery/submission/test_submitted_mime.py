@@ -44,6 +44,10 @@ def rendered(content: bytes) -> bytes:
         (b" folded: first\r\nFrom: a@b.example\r\n\r\n", "no header"),
         (b"From: a@b.example, c@d.example\r\n\r\nHi\r\n", "one address"),
         (b"From: nobody\r\n\r\nHi\r\n", "From"),
+        # others would show the second one, and only the first is looked at
+        (b"From: a@ours.example <b@theirs.example>\r\n\r\nHi\r\n", "one address"),
+        (b"From: <a@ours.example> <b@theirs.example>\r\n\r\nHi\r\n", "one address"),
+        (b"From: a@ours.example; b@theirs.example\r\n\r\nHi\r\n", "one address"),
         (message("Received: x\r\n" * 51), "loop"),
     ],
 )

@@ -47,6 +47,8 @@ HOSTILE = {
     "dots": b"From: mailer-daemon@x.y\nSubject: failure notice\n\n" + b"a@" + b"b." * 400_000,
     "angle brackets": b"Content-Type: text/html\n\n" + b"<" * 900_000,
     "open tags": b"Content-Type: text/html\n\n" + b"<style" * 150_000,
+    "styles that never end": b"Content-Type: text/html\n\n" + b"<style>" * 130_000,
+    "styles that end once": b"Content-Type: text/html\n\n" + b"<style>" * 20_000 + b"</style>",
     "blanks": b"From: mailer-daemon@x.y\nSubject: failure notice\n\n" + b" " * 900_000,
     "lines": b"From: mailer-daemon@x.y\nSubject: failure notice\n\n" + b"-\n" * 450_000,
     "the same words": b"From: mailer-daemon@x.y\nSubject: failure notice\n\n" + b"recipient address delivery " * 30_000,
@@ -65,6 +67,11 @@ def test_a_hostile_message_takes_little_time(raw: bytes) -> None:
     began = time.process_time()
     parse(raw)
     assert time.process_time() - began < 4
+
+
+def test_of_a_page_only_what_people_see_is_read() -> None:
+    page = b"a<style>b{}</STYLE >c<p>d</p><script>x<b>y</script>e &amp; f<head>g<style>h</style> i"
+    assert read_message(b"Content-Type: text/html\n\n" + page).text.split() == ["a", "c", "d", "e", "&", "f", "g", "i"]
 
 
 def test_no_more_than_the_limits_is_kept() -> None:
