@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from django.conf import settings
 from django.http import HttpRequest
 
 NETWORK_BITS = {4: 24, 6: 48}
@@ -11,12 +12,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def address(request: HttpRequest) -> Address | None:
-    """The caller's address, None where it is not known. Behind a proxy of ours the proxy's word is taken."""
+    """The caller's address, None where it is not known. Behind a proxy of ours the proxy's word is taken.
+
+    Of several in a row (settings.TRUSTED_PROXIES) each has added one entry: the first of theirs is the caller.
+    """
     found = _parse(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     if forwarded and (found is None or found.is_private or found.is_loopback):
-        # the last entry was written by the proxy next to us, the ones before it by anybody
-        found = _parse(forwarded.rpartition(",")[2])
+        # the last entries were written by the proxies next to us, the ones before them by anybody
+        found = _parse(forwarded.split(",")[-max(1, settings.TRUSTED_PROXIES) :][0])
     if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
         return found.ipv4_mapped
     return found

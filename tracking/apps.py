@@ -15,7 +15,7 @@ class TrackingConfig(AppConfig):
         from delivery.messages.events import register_listener
         from tracking import engagement, hooks, person, rules
         from tracking.engagement.fields import FIELDS
-        from tracking.hooks.endpoints import forget_lead
+        from tracking.hooks.endpoints import forget_lead, forget_stranger, told
         from tracking.panel import removed_panel, report_panel
 
         register_panel(removed_panel)
@@ -27,7 +27,9 @@ class TrackingConfig(AppConfig):
         register_exporter("engagement", person.engagement)
         register_exporter("set_aside", person.aside)
         register_exporter("strays", person.strays)
+        register_exporter("webhook_deliveries", told)
         register_eraser(forget_lead)
+        register_person_eraser(forget_stranger)
         register_listener(hooks.message_changed)
         register_state_listener(hooks.campaign_moved)
         for field in FIELDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import cast
 
 from django.conf import settings
@@ -47,7 +48,11 @@ def client_address(request: HttpRequest) -> str:
     stands to the left was written by a stranger.
     """
     direct = str(request.META.get("REMOTE_ADDR") or "")
-    if settings.TRUSTED_PROXIES < 1:
-        return direct
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    return hops[-settings.TRUSTED_PROXIES] if len(hops) >= settings.TRUSTED_PROXIES else direct
+    if settings.TRUSTED_PROXIES < 1 or len(hops) < settings.TRUSTED_PROXIES:
+        return direct
+    try:
+        # some proxies write "unknown" or add a port: what is no address cannot be written down as one
+        return str(ip_address(hops[-settings.TRUSTED_PROXIES]))
+    except ValueError:
+        return ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from campaigns.leads.person import Person, Row
 from delivery import outgoing
 from delivery.alerts import raise_alert
 from tracking.hooks import sql
@@ -105,3 +107,19 @@ def prune() -> int:
 def forget_lead(lead_id: int) -> None:
     """Delete deliveries about an erased lead, in the transaction that erases it."""
     WebhookDelivery.objects.filter(lead_id=lead_id).delete()
+
+
+def forget_stranger(person: Person) -> None:
+    """Delete deliveries about an address that no lead has, whom nobody but a person erases: all bodies are read."""
+    if not person.lead_id:
+        _naming(person).delete()
+
+
+def told(person: Person) -> Iterable[Row]:
+    """What other programs were told of a person, as long as it is kept."""
+    rows = WebhookDelivery.objects.filter(lead_id=person.lead_id) if person.lead_id else _naming(person)
+    return rows.order_by("-pk").values("created_at", "endpoint__name", "kind", "state", "body")
+
+
+def _naming(person: Person) -> QuerySet[WebhookDelivery]:
+    return WebhookDelivery.objects.filter(lead_id=None, body__contains=json.dumps(person.address))

@@ -97,7 +97,8 @@ def _of_event(
     stream = "transactional" if o.message_id else "marketing"
     tags = (message or {}).get("tags") or ()
     is_person = o.who == "human" or o.kind not in ("open", "click")
-    return News(f"evt_{o.id.hex}", kind, body_of(kind, o.at, data), stream, o.lead_id, tags, is_person)
+    address = str(data["email"] or "")
+    return News(f"evt_{o.id.hex}", kind, body_of(kind, o.at, data), stream, o.lead_id, tags, is_person, address)
 
 
 def _of_message(change: Change, kind: str) -> News:
@@ -112,4 +113,5 @@ def _of_message(change: Change, kind: str) -> News:
         "metadata": change.metadata,
         "created_at": change.created_at,
     }
-    return News(new_id(), kind, body_of(kind, timezone.now(), data), "transactional", None, change.tags or ())
+    body = body_of(kind, timezone.now(), data)
+    return News(new_id(), kind, body, "transactional", tags=change.tags or (), address=change.to_address or "")

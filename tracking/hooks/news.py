@@ -15,6 +15,7 @@ class News(NamedTuple):
     """event_id: the same for all endpoints and tries. body: JSON of type, timestamp and data, as it is posted.
 
     stream: "marketing" or "transactional". is_person: False for opens and clicks that are not surely a person's.
+    address: whom it is about where lead_id is None, such as a message's recipient; "" for nobody.
     """
 
     event_id: str
@@ -24,6 +25,7 @@ class News(NamedTuple):
     lead_id: int | None = None
     tags: Sequence[str] = ()
     is_person: bool = True
+    address: str = ""
 
 
 def body_of(kind: str, at: dt.datetime, data: dict[str, Any]) -> str:
@@ -45,5 +47,6 @@ def columns(news: Sequence[News]) -> dict[str, Any]:
         "streams": [one.stream for one in news],
         "tags": [json.dumps(list(one.tags)) for one in news],
         "people": [one.is_person for one in news],
+        "addresses": [one.address for one in news],
         "hours": GIVE_UP_AFTER.total_seconds() / 3600,
     }

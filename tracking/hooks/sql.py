@@ -7,12 +7,16 @@ WANTED = "SELECT DISTINCT unnest(kinds) FROM tracking_webhookendpoint WHERE is_a
 
 # One delivery for each endpoint that wants the event. Executed by whoever changes something, in its transaction, also
 # on the connections of workers inside a running loop: one statement that asks nothing before. 0.15 ms for no endpoint.
+# A message names an address: the lead who has it is looked up for what is written alone, so that erasing finds it.
 ENQUEUE = """
 INSERT INTO tracking_webhookdelivery (endpoint_id, event_id, kind, body, lead_id, due_at, give_up_at)
-SELECT e.id, n.event_id, n.kind, n.body, n.lead_id, now(), now() + %(hours)s * interval '1 hour'
+SELECT e.id, n.event_id, n.kind, n.body,
+       coalesce(n.lead_id, (SELECT l.id FROM campaigns_lead l WHERE l.email = n.address)),
+       now(), now() + %(hours)s * interval '1 hour'
   FROM unnest(%(event_ids)s::text[], %(kinds)s::text[], %(bodies)s::text[], %(lead_ids)s::bigint[],
-              %(streams)s::text[], %(tags)s::text[], %(people)s::boolean[])
-       WITH ORDINALITY AS n (event_id, kind, body, lead_id, stream, tags, is_person, place)
+              %(streams)s::text[], %(tags)s::text[], %(people)s::boolean[],
+              %(addresses)s::text[])
+       WITH ORDINALITY AS n (event_id, kind, body, lead_id, stream, tags, is_person, address, place)
   JOIN tracking_webhookendpoint e ON e.is_active AND e.disabled_at IS NULL AND n.kind = ANY(e.kinds)
    AND (e.stream = '' OR e.stream = n.stream) AND (n.is_person OR NOT e.people_only)
    AND (e.tags = '{}' OR EXISTS (SELECT FROM jsonb_array_elements_text(n.tags::jsonb) tag WHERE tag = ANY(e.tags)))

@@ -91,6 +91,8 @@ def test_an_expired_key_is_refused() -> None:
         (["10.0.0.0/8"], 1, "10.1.1.1, 192.0.2.1", 403),
         (["10.0.0.0/8"], 2, "10.1.1.1, 192.0.2.1", 200),
         (["10.0.0.0/8"], 2, "10.1.1.1", 403),  # it did not come by our proxies
+        (["10.0.0.0/8"], 1, "unknown", 403),
+        ([], 1, "unknown", 200),
     ],
 )
 def test_a_key_is_used_from_its_networks_alone(

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from campaigns.addresses import digest
 from campaigns.leads.erase import erase_person
+from campaigns.leads.portrait import portrait
 from campaigns.models import (
     Consent,
     FeedEntry,
@@ -24,11 +25,20 @@ from campaigns.models import (
     SuppressionRelease,
     Topic,
 )  # fmt: skip
+from delivery.messages.look import cancel
 from delivery.models import Email, Message, MessageEvent, SoftBounce
 from delivery.transactional import queue_message
 from tests.integration.tracking.conftest import MakeSent, Sent
 from tests.people import boss, somebody
-from tracking.models import AsideEvent, Event, ParkedEvent, StrayEvent, StrayMail
+from tracking.models import (
+    AsideEvent,
+    Event,
+    ParkedEvent,
+    StrayEvent,
+    StrayMail,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from tracking.occurrence import Occurrence, happened
 from tracking.record import record
 
@@ -146,6 +156,18 @@ def test_who_is_no_lead_is_erased_too(known: Sent, capsys: pytest.CaptureFixture
     assert not [table for table, text in everything().items() if "stranger@example.com" in text]
     with pytest.raises(CommandError, match="not an address"):
         call_command("erase_person", "nobody", "--yes")
+
+
+@pytest.mark.parametrize("address", [ADDRESS, "stranger@example.com"])
+def test_what_other_programs_were_told_is_shown_and_forgotten(known: Sent, address: str) -> None:
+    WebhookEndpoint.objects.create(name="Shop", url="https://hooks.example.com/", kinds=["message.cancelled"])
+    for to in (address, "ada1@example.com"):
+        assert cancel(a_message(to), "called back")
+    (told,) = portrait(address)["webhook_deliveries"]
+    assert address in told["body"]
+    erase_person(address)
+    (left,) = WebhookDelivery.objects.all()
+    assert "ada1@example.com" in left.body
 
 
 def test_the_page_of_a_lead_gives_the_file_to_those_who_may_see_leads(known: Sent) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import RequestFactory
 
@@ -26,6 +28,22 @@ from tracking import visitor
 def test_only_the_network_of_a_caller_is_kept(remote: str, forwarded: str, expected: str) -> None:
     headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
     request = RequestFactory().get("/", REMOTE_ADDR=remote, **headers)
+    assert visitor.network(request) == expected
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("6.6.6.6, 203.0.113.9, 198.51.100.9", "203.0.113.0/24"),
+        ("203.0.113.9, 198.51.100.9", "203.0.113.0/24"),
+        ("198.51.100.9", "198.51.100.0/24"),
+    ],
+)
+def test_behind_two_proxies_everybody_is_not_the_first_of_them(
+    forwarded: str, expected: str, settings: Any
+) -> None:
+    settings.TRUSTED_PROXIES = 2
+    request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.3", HTTP_X_FORWARDED_FOR=forwarded)
     assert visitor.network(request) == expected
 
 
