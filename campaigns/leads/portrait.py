@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -34,9 +34,16 @@ def portrait(address: str) -> dict[str, Any]:
     }
 
 
-def as_json(address: str) -> str:
-    """The portrait as a JSON text for people to read. Raises addresses.AddressInvalid."""
-    return json.dumps(portrait(address), cls=_Encoder, indent=2, ensure_ascii=False)
+def as_json(address: str, *, without: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The portrait as a JSON text for people to read. Raises addresses.AddressInvalid.
+
+    without: fields by section that the reader may not see; `left_out` in the text names them.
+    """
+    found = portrait(address)
+    for section, fields in (without or {}).items():
+        rows = found.get(section, [])
+        found[section] = [{name: value for name, value in row.items() if name not in fields} for row in rows]
+    return json.dumps(found | ({"left_out": without} if without else {}), cls=_Encoder, indent=2, ensure_ascii=False)
 
 
 def find(address: str) -> Person:

@@ -110,7 +110,7 @@ def _sender(lines: Sequence[bytes]) -> Mailbox:
     header = _addresses("From", _value(lines[0]))
     found = header.addresses
     # "a@ours.example <b@theirs.example>": programs on the way would show the other one than we have looked at
-    if len(found) != 1 or any(isinstance(defect, InvalidHeaderDefect) for defect in header.defects):
+    if len(found) != 1 or any(isinstance(one, InvalidHeaderDefect) for one in header.defects):  # type: ignore[attr-defined]
         raise Refused("554 5.6.0", "The From header names one address, not none and not several")
     try:
         return Mailbox(addresses.normalise(found[0].addr_spec), storable(found[0].display_name))

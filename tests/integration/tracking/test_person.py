@@ -180,6 +180,16 @@ def test_the_page_of_a_lead_gives_the_file_to_those_who_may_see_leads(known: Sen
     assert client.get(address).status_code == 403
 
 
+@pytest.mark.parametrize("may_read", [False, True])
+def test_what_messages_said_is_for_those_who_may_read_copies(known: Sent, may_read: bool) -> None:
+    more = ("delivery.view_messagecopy",) if may_read else ()
+    client = somebody("", "campaigns.view_lead", *more)
+    found = client.get(reverse("admin:campaigns_lead_export_data", args=[known.leads[0].pk])).json()
+    assert len(found["messages"]) == 2
+    assert {"copy" in row and "data" in row for row in found["messages"]} == {may_read}
+    assert ("left_out" in found) is not may_read
+
+
 def test_the_page_of_a_lead_shows_consents_and_wishes(known: Sent) -> None:
     Lead.objects.update(frequency_days=7, paused_until="2099-05-06T00:00Z")
     page = boss().get(reverse("admin:campaigns_lead_change", args=[known.leads[0].pk])).text

@@ -39,9 +39,7 @@ def test_only_the_network_of_a_caller_is_kept(remote: str, forwarded: str, expec
         ("198.51.100.9", "198.51.100.0/24"),
     ],
 )
-def test_behind_two_proxies_everybody_is_not_the_first_of_them(
-    forwarded: str, expected: str, settings: Any
-) -> None:
+def test_behind_two_proxies_everybody_is_not_the_first_of_them(forwarded: str, expected: str, settings: Any) -> None:
     settings.TRUSTED_PROXIES = 2
     request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.3", HTTP_X_FORWARDED_FOR=forwarded)
     assert visitor.network(request) == expected
