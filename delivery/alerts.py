@@ -17,8 +17,9 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from campaigns import crypto
 from campaigns.addresses import AddressInvalid
-from delivery import crypto, outgoing, transactional
+from delivery import outgoing, transactional
 from delivery.models import Alert, AlertSettings
 from delivery.storable import storable
 

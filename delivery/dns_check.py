@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from delivery import crypto, domain_keys
+from campaigns import crypto
+from delivery import domain_keys
 from delivery.engine.dkim_keys import KeyUnusable
 from delivery.engine.dns.authentication import dkim_name
 from delivery.engine.dns.check import check, worst

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import transaction
 
-from delivery import crypto
+from campaigns import crypto
 from delivery.domains import Known
 from delivery.engine import dkim_keys
 from delivery.engine.dkim import DkimSigner

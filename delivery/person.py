@@ -8,9 +8,9 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from campaigns.crypto import SecretUnreadable
 from campaigns.leads.person import Person, Row
 from campaigns.models import Campaign
-from delivery.crypto import SecretUnreadable
 from delivery.messages import copies
 from delivery.models import Email, LeadTouch, Message, MessageCopy, MessageEvent, SoftBounce
 

@@ -18,11 +18,11 @@ from celery.signals import worker_process_shutdown
 from django.conf import settings
 from django.db import connections
 
+from campaigns.crypto import SecretUnreadable
 from delivery import directory
 from delivery.alarms import Alarms
 from delivery.circuit import Breaker
 from delivery.content import Prepared, prepare
-from delivery.crypto import SecretUnreadable
 from delivery.database import AsyncConnection, connect
 from delivery.domains import DomainBook
 from delivery.engine.classify import BUILT_IN

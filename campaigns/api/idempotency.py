@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from campaigns import crypto
 from campaigns.api import sql
 from campaigns.api.errors import ApiError, At, invalid
 from campaigns.models import ApiKey
@@ -109,9 +110,17 @@ def _claim(key_id: int, name: str) -> _Stored | None:
         raise ApiError(409, detail, "idempotency-in-progress", headers={"Retry-After": "1"}) from error
     if row is None:
         return None
-    fingerprint, status, headers, body = row
+    fingerprint, status, headers, sealed = row
     known = json.loads(headers) if isinstance(headers, str) else headers
-    return _Stored(bytes(fingerprint), HttpResponse(bytes(body), status=status, headers=known))
+    return _Stored(bytes(fingerprint), HttpResponse(_opened(bytes(sealed)), status=status, headers=known))
+
+
+def _opened(sealed: bytes) -> bytes:
+    try:
+        return crypto.unseal_bytes(sealed)
+    except crypto.SecretUnreadable as error:
+        detail = f"The answer to this {HEADER} cannot be read any more. Its work was done; use a new one for new work."
+        raise ApiError(409, detail, "idempotency-unreadable") from error
 
 
 def _replay(stored: _Stored, fingerprint: bytes) -> HttpResponse:
@@ -133,6 +142,7 @@ def _store(key_id: int, name: str, fingerprint: bytes, response: HttpResponse) -
                 "fingerprint": fingerprint,
                 "status": response.status_code,
                 "headers": json.dumps(headers),
-                "body": response.content,
+                # some answers hold a secret that is shown once
+                "body": crypto.seal_bytes(response.content),
             },
         )

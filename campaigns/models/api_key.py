@@ -88,8 +88,8 @@ class ApiKey(models.Model):
 class IdempotentAnswer(models.Model):
     """The answer to a POST that came with an Idempotency-Key, kept for a day.
 
-    fingerprint: SHA-256 of the request, so that the same key with another body is seen. No foreign key: it would be
-    checked on every request, and rows of a deleted key are gone within a day.
+    fingerprint: SHA-256 of the request, so that the same key with another body is seen. body: sealed. No foreign
+    key: it would be checked on every request, and rows of a deleted key are gone within a day.
     """
 
     pk = models.CompositePrimaryKey("api_key_id", "key")

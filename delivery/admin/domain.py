@@ -13,8 +13,9 @@ from django.utils.formats import date_format
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
+from campaigns import crypto
 from campaigns.admin.base import demand, find, finish, guarded
-from delivery import crypto, dns_check, domain_keys, domains
+from delivery import dns_check, domain_keys, domains
 from delivery.admin.domain_actions import CHANGE, DomainActions, page_of_domain
 from delivery.engine.dkim_keys import KeyUnusable, quoted_strings
 from delivery.models import SendingDomain

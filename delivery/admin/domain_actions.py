@@ -15,8 +15,9 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldBooleanWidget
 
+from campaigns import crypto
 from campaigns.admin.base import find, finish, rows_with
-from delivery import crypto, domain_keys, domains
+from delivery import domain_keys, domains
 from delivery.models import SendingDomain
 
 CHANGE = "delivery.change_sendingdomain"

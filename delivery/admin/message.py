@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 from campaigns.addresses import mailbox_group
 from campaigns.admin.base import demand, render_page
 from campaigns.admin.previews import FRAME_POLICY, with_links_outside
+from campaigns.crypto import SecretUnreadable
 from delivery.admin.messages import ALL_VARIANTS, VIEW
-from delivery.crypto import SecretUnreadable
 from delivery.messages import copies, look
 from delivery.models import Message, MessageCopy, Pool, Provider
 from delivery.reply_rules import current

@@ -8,7 +8,8 @@ from django import forms
 from django.conf import settings
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from delivery import crypto, outgoing
+from campaigns import crypto
+from delivery import outgoing
 from delivery.admin.provider_limits import LIMIT_FIELDS
 from delivery.esp.kinds import KINDS, is_loopback, problems
 from delivery.models import Provider

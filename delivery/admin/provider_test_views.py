@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from unfold.forms import BaseDialogForm
 from unfold.widgets import INPUT_CLASSES
 
-from campaigns import addresses
+from campaigns import addresses, crypto
 from campaigns.admin.base import demand, find, finish
-from delivery import crypto, provider_test, providers
+from delivery import provider_test, providers
 from delivery.admin.provider_health import describe_report
 from delivery.admin.provider_state import CHANGE
 from delivery.engine.smtp import ProbeReport

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from delivery import crypto
+from campaigns import crypto
 from delivery.database import AsyncConnection
 from delivery.engine.message import RenderFailed
 from delivery.esp.rendering import render

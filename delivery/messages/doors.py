@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from campaigns.crypto import SecretUnreadable
 from delivery.content import message_context, render_text, web_address
-from delivery.crypto import SecretUnreadable
 from delivery.messages import copies
 from delivery.messages.content import COMPILED, Bundle
 from delivery.messages.months import around

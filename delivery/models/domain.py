@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from delivery import crypto
+from campaigns import crypto
 from delivery.models.provider import Pool
 
 

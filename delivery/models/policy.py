@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from delivery import crypto
+from campaigns import crypto
 from delivery.models.provider import Pool, Provider
 
 OLD_SECRET_SIGNS = dt.timedelta(days=1)

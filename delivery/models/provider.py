@@ -6,8 +6,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from campaigns import crypto
 from campaigns.models import Campaign
-from delivery import crypto
 
 
 class Provider(models.Model):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from delivery import crypto, domain_keys
+from campaigns import crypto
+from delivery import domain_keys
 from delivery.engine.dkim_keys import KeyUnusable
 from delivery.models import SendingDomain
 from massmailer.doctor.check import Check, fail, ok, warn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from delivery import crypto
+from campaigns import crypto
 from delivery import providers as delivery_providers
 from delivery.models import Pool, Provider
 from massmailer.doctor.check import Check, fail, ok, warn

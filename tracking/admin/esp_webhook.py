@@ -14,8 +14,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from campaigns import crypto
 from campaigns.admin.base import demand, find, render_page
-from delivery import crypto
 from delivery.admin.provider_panels import register_provider_panel
 from delivery.models import Provider
 from tracking.webhooks import secrets, state

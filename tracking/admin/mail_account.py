@@ -13,8 +13,8 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminPasswordWidget
 
+from campaigns import crypto
 from campaigns.admin.base import find, finish
-from delivery import crypto
 from tracking.inbound import mailbox
 from tracking.models import MailAccount
 

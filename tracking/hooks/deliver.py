@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.utils import timezone
 
-from campaigns import failpoints
-from delivery import crypto, outgoing
+from campaigns import crypto, failpoints
+from delivery import outgoing
 from delivery.stop import is_stopping
 from delivery.storable import storable
 from tracking.hooks import sql

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from delivery import crypto
+from campaigns import crypto
 from delivery.stop import is_stopping
 from tracking import returned, stream
 from tracking.inbound.mail_servers import MailServer, ServerTrouble, open_server

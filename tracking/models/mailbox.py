@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from delivery import crypto
+from campaigns import crypto
 
 
 class MailAccount(models.Model):

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from delivery import crypto
+from campaigns import crypto
 
 # both signatures go along for so long, so that the receiver can change its secret without a gap
 OLD_SECRET_SIGNS = dt.timedelta(days=1)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from delivery import crypto
+from campaigns import crypto
 from delivery.models import Provider
 from tracking.returned import DatabaseAway
 from tracking.webhooks.kinds import KINDS, WebhookKind, kinds_of

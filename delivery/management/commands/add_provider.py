@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from delivery.crypto import SecretUnreadable
+from campaigns.crypto import SecretUnreadable
 from delivery.esp.kinds import KINDS
 from delivery.models import Pool, Provider
 from delivery.providers import GivenLimits, add_esp, add_provider, check_connection, set_limits

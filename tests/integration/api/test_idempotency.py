@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection, connections, transaction
 
 from campaigns.api import idempotency
@@ -26,6 +27,34 @@ def test_the_same_key_and_body_get_the_same_answer() -> None:
     assert second.content == first.content
     assert second["Idempotent-Replayed"] == "true"
     assert second["ETag"] == first["ETag"]
+    assert Template.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_stored_answer_shows_nobody_the_secret_that_it_holds() -> None:
+    program = Program()
+    body = {"name": "Shop", "url": "https://8.8.8.8/mail", "kinds": ["message.sent"]}
+
+    first = program.post("webhooks", body, idempotency_key="a")
+    second = program.post("webhooks", body, idempotency_key="a")
+
+    secret = first.json()["secret"]
+    assert second.json()["secret"] == secret
+    stored = bytes(IdempotentAnswer.objects.get(key="a").body)
+    assert secret.encode() not in stored
+    assert b"8.8.8.8" not in stored
+
+
+@pytest.mark.django_db
+def test_an_answer_whose_encryption_key_is_gone_says_so(settings: Any) -> None:
+    program = Program()
+    program.post("templates", BODY, idempotency_key="a")
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    response = program.post("templates", BODY, idempotency_key="a")
+
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:massmailer:problem:idempotency-unreadable"
     assert Template.objects.count() == 1
 
 

@@ -134,9 +134,10 @@ def test_a_file_of_addresses_hashes_domains_and_reasons(tmp_path: Path, capsys: 
     [
         ("plain.txt", "ada@example.com\nbob@example.com\n"),
         ("utf16.csv", "email\tname\nada@example.com\tAda\nbob@example.com\tBob\n".encode("utf-16")),
-        ("packed.csv.gz", gzip.compress(b"ada@example.com\r\nbob@example.com")),
+        ("packed.csv.gz", gzip.compress(b"ada@example.com\r\nbob@example.com", mtime=0)),
         ("quoted.csv", '"recipient","status"\n"ada@example.com","550 5.1.1"\n"bob@example.com","x, y"\n'),
     ],
+    ids=["plain", "utf16", "packed", "quoted"],
 )
 def test_any_dialect_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str | bytes) -> None:
     found = imported(written(tmp_path / name, text), capsys, "--reason", "manual")

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bench.sink import Options, Sink
-from delivery import crypto
+from campaigns import crypto
 from delivery.models import Message, Pool, PoolMember, Provider, ProviderUsage, ReplyRule
 from tests.people import a_campaign, a_lead, boss, somebody
 

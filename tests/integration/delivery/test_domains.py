@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from delivery import crypto, domain_keys, domains
+from campaigns import crypto
+from delivery import domain_keys, domains
 from delivery.domain_keys import SwitchRefused
 from delivery.domains import DomainInvalid
 from delivery.engine.dkim_keys import load_key

@@ -10,8 +10,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from bench.sink import Sink
+from campaigns import crypto
 from campaigns.models import Campaign
-from delivery import crypto, domain_keys, launch, message_sender, runtime, send
+from delivery import domain_keys, launch, message_sender, runtime, send
 from delivery.domain_keys import SigningImpossible
 from delivery.domains import REREAD_SECONDS, DomainBook
 from delivery.models import Batch, Message, SendingDomain
