@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 LIST = "admin:delivery_sendingpolicy_changelist"
 NINE, FIVE = dt.time(9), dt.time(17)
 HOUR = dt.timedelta(hours=1)
+POLICY = {"frequency_cap": "3", "frequency_days": "7", "soft_bounce_limit": "5", "soft_bounce_days": "14"}
 
 
 def page_of(campaign: Campaign) -> str:
@@ -37,7 +38,7 @@ def test_the_policy_opens_directly_and_is_saved() -> None:
     assert "counts from the moment at which it is turned on" in page.content.decode()
     address = page.redirect_chain[-1][0]
 
-    response = client.post(address, {"frequency_cap": "3", "frequency_days": "7"}, follow=True)
+    response = client.post(address, POLICY, follow=True)
 
     assert response.redirect_chain[-1][0] == address
     policy = SendingPolicy.objects.get()
@@ -49,8 +50,9 @@ def test_a_cap_that_makes_no_sense_is_refused(cap: str, days: str) -> None:
     client = boss()
     address = client.get(reverse(LIST)).url
 
-    response = client.post(address, {"frequency_cap": cap, "frequency_days": days})
+    response = client.post(address, {**POLICY, "frequency_cap": cap, "frequency_days": days})
 
+    assert set(response.context["adminform"].form.errors) <= {"frequency_cap", "frequency_days"}
     assert response.context["adminform"].form.errors
     assert SendingPolicy.objects.get().frequency_cap == 0
 
