@@ -53,9 +53,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     return _change(request, subject)
 
 
-def is_too_large(request: HttpRequest) -> bool:
+def is_too_large(request: HttpRequest, most_bytes: int = MAX_BODY_BYTES) -> bool:
     """The body is larger than any form of ours; refuse it unread."""
-    return int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES
+    return int(request.META.get("CONTENT_LENGTH") or 0) > most_bytes
 
 
 def _change(request: HttpRequest, subject: Subject) -> HttpResponse:

@@ -16,6 +16,11 @@ ALLOWED = frozenset(
         "sensitivity", "organization", "keywords", "comments", "expires", "feedback-id", "content-language",
     )
 )  # fmt: skip
+# orders to an ESP behind a relay, which knows no suppression of ours: X-SMTPAPI names other recipients, X-MC-BccAddress
+# adds one. Sources: the ESPs' SMTP references, as in delivery/esp/smtp_metadata.py.
+STEERS_ESP = re.compile(
+    r"x-(?:smtpapi|msys-api|(?:mc|mailgun|mj|mailjet|pm|mailin|sib|ses|mailersend|elasticemail|smtp2go)-)", re.I
+)
 # the door's own, and what names or signs the message on its way
 _REFUSED = re.compile(r"x-massmailer-|x-(?:sender|receiver|original-|envelope-|return-path|dkim|google-)", re.I)
 
@@ -43,7 +48,7 @@ def _check_one(name: str, value: str) -> None:
     lower = name.lower()
     if not value.strip():
         raise HeaderInvalid(f"{name}: the value is empty")
-    if _REFUSED.match(lower) or not (lower.startswith("x-") or lower in ALLOWED):
+    if _REFUSED.match(lower) or STEERS_ESP.match(lower) or not (lower.startswith("x-") or lower in ALLOWED):
         # the name as typed is not repeated where it could be anything
         shown = name if name.isascii() and name.isprintable() else "this name"
         raise HeaderInvalid(f"{shown}: not a header that may be set; X-…, {', '.join(sorted(ALLOWED))} may")

@@ -16,6 +16,7 @@ from campaigns import addresses
 from delivery.engine.dkim import split_lines
 from delivery.engine.headers import unstructured
 from delivery.engine.message import Mailbox
+from delivery.messages.headers import STEERS_ESP
 from delivery.storable import storable
 from delivery.submission.refusal import Refused
 
@@ -83,6 +84,8 @@ def _check_names(names: Sequence[bytes]) -> None:
     for name in _ONCE:
         if names.count(name) > 1:
             raise Refused("554 5.6.0", f"The header {name.decode().title()} stands there more than once")
+    if steering := next((name.decode() for name in names if STEERS_ESP.match(name.decode())), ""):
+        raise Refused("554 5.6.0", f"{steering.title()} is an order to a mail service on the way: leave it out")
     if b"from" not in names:
         raise Refused("554 5.6.0", "The message has no From header")
     if names.count(b"received") > MAX_RECEIVED:

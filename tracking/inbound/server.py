@@ -8,7 +8,7 @@ import signal
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiosmtpd.lmtp import LMTP
@@ -20,6 +20,7 @@ from campaigns import failpoints
 from tracking import returned, stream
 from tracking.inbound.address import domains, target_of
 from tracking.inbound.receive import receive
+from tracking.inbound.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -120,14 +121,6 @@ def _read_domains() -> frozenset[str]:
     return domains()
 
 
-@dataclass
-class Sessions:
-    """The open sessions of a server, counted."""
-
-    most: int
-    open: int = field(default=0)
-
-
 class _Bounded:
     """What both protocols get: no more than so many sessions, none for ever."""
 
@@ -145,16 +138,17 @@ class _Bounded:
         self._seconds = options.session_seconds
         self._end: asyncio.TimerHandle | None = None
         self._is_counted = False
+        self._address = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # after STARTTLS the same session begins once more
         if not self._is_counted:
-            if self._sessions.open >= self._sessions.most:
+            self._address = str((transport.get_extra_info("peername") or ("",))[0]).removeprefix("::ffff:")
+            if not self._sessions.enter(self._address):
                 transport.write(TOO_MANY)  # type: ignore[attr-defined]
                 transport.close()
                 return
             self._is_counted = True
-            self._sessions.open += 1
             self._end = asyncio.get_running_loop().call_later(self._seconds, transport.abort)  # type: ignore[attr-defined]
         super().connection_made(transport)  # type: ignore[misc]
 
@@ -162,7 +156,7 @@ class _Bounded:
         if not self._is_counted:
             return
         self._is_counted = False
-        self._sessions.open -= 1
+        self._sessions.leave(self._address)
         if self._end is not None:
             self._end.cancel()
         super().connection_lost(error)  # type: ignore[misc]

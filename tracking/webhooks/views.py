@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -13,6 +14,7 @@ from campaigns.public_limits import limited
 from tracking.pages import come_back_later, not_found, private
 from tracking.returned import DatabaseAway
 from tracking.stream import StreamAway
+from tracking.unsubscribe import is_too_large
 from tracking.webhooks import confirm, state
 from tracking.webhooks.door import Door, find_door
 from tracking.webhooks.events import read_events
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 @require_http_methods(["POST", "HEAD", "GET"])
 @limited("webhook")
 def webhook(request: HttpRequest, esp: str, provider_id: int) -> HttpResponse:
-    """200 when every event of a POST is kept; 404 without a secret; 401 and 403 without proof; 503 to come again."""
+    """200 when every event of a POST is kept; 404 without a secret; 401, 403 without proof; 413; 503 to come again."""
     try:
         door = find_door(esp, provider_id)
         if door is None or (door.view is None and not (request.method == "HEAD" and door.kind.asks_before_key)):
@@ -54,6 +56,9 @@ def _post(request: HttpRequest, door: Door) -> HttpResponse:
     if door.kind.proof == "password" and not request.headers.get("Authorization"):
         # Amazon SNS sends the password only when it is asked for it
         return private(HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhook"'}))
+    if is_too_large(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
+        # Django writes files of a form to disk, however many: to look for a signature in it is to take them all
+        return private(HttpResponse("Too large.", status=413, content_type="text/plain"))
     now = dt.datetime.now(dt.UTC)
     try:
         demand_proof(door.kind, door.view, request, now.timestamp())

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from campaigns.models import Lead, Suppression
@@ -236,6 +238,12 @@ def test_an_event_that_overtakes_its_record_waits(
     drain()
     assert sent.row().status == "bounced_hard"
     assert Event.objects.count() == 1
+
+
+def test_files_are_not_taken_in_to_look_for_a_signature(client: Client) -> None:
+    file = SimpleUploadedFile("huge.bin", b"x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
+    response = client.post(f"/webhooks/mailgun/{provider_of('mailgun').pk}/tracking/", {"file": file})
+    assert response.status_code == 413
 
 
 def test_a_head_finds_what_is_there(live_server: LiveServer, sent: Sent) -> None:

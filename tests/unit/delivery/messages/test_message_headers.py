@@ -47,6 +47,8 @@ def test_what_passes_adds_headers_of_its_own_name_and_nothing_else(given_headers
         ([f"X-{number}" for number in range(31)], "at most 30"),
         (["Sender"], "not a header that may be set"),
         (["X-MassMailer-Stream"], "not a header that may be set"),
+        (["X-SMTPAPI"], "not a header that may be set"),
+        (["X-MC-BccAddress"], "not a header that may be set"),
     ],
 )
 def test_refusals_say_why(names: list[str], words: str) -> None:

@@ -49,6 +49,9 @@ def rendered(content: bytes) -> bytes:
         (b"From: <a@ours.example> <b@theirs.example>\r\n\r\nHi\r\n", "one address"),
         (b"From: a@ours.example; b@theirs.example\r\n\r\nHi\r\n", "one address"),
         (message("Received: x\r\n" * 51), "loop"),
+        # what SendGrid and Mandrill would send to others than we have looked up
+        (message('X-SMTPAPI: {"to": ["eve@example.com"]}\r\n'), "mail service"),
+        (message("x-mc-bccaddress: eve@example.com\r\n"), "mail service"),
     ],
 )
 def test_what_cannot_be_carried_is_refused(content: bytes, words: str) -> None:
