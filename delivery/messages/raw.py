@@ -50,7 +50,7 @@ class RawTemplate(MessageTemplate):
         if body.startswith(b"."):
             self._wire_body = b"." + self._wire_body
         signer = signer_of(domain)
-        self._raw_signer = signer.for_template(b"", self._opening) if signer else None
+        self._signer = signer.for_template(b"", self._opening) if signer else None
         self.static_size = len(message)
 
     @classmethod
@@ -70,9 +70,9 @@ class RawTemplate(MessageTemplate):
         if b"message-id" not in names:
             lines.append(f"Message-ID: <{head.message_id}>\r\n".encode())
         signature = b""
-        if self._raw_signer:
+        if self._signer:
             pieces = [self._opening + self._body]
-            signature = self._raw_signer.sign(lines, pieces, int(head.date.timestamp()))
+            signature = self._signer.sign(lines, pieces, int(head.date.timestamp()))
         return RenderedMessage((b"".join([signature, *lines, self._opening]), self._wire_body))
 
     # --- its parts, for an ESP

@@ -21,7 +21,7 @@ from delivery.submission.refusal import Refused
 
 logger = logging.getLogger(__name__)
 SCOPE = "messages:write"
-AWAY = "The database does not answer; nothing was accepted, try again"
+AWAY = "The database does not answer; try again"
 NO_KEY = "This key is unknown, revoked or expired; the password is an API key (mm_...)"
 Result = TypeVar("Result")
 

@@ -16,7 +16,10 @@ from campaigns.leads.erase import erase_person
 from campaigns.models import Campaign, Suppression
 from delivery import circuit, message_sender, runtime, sweep
 from delivery.directory import Directory
-from delivery.messages import events
+from delivery.engine.message import Mailbox
+from delivery.messages import events, raw
+from delivery.messages.accept import Outgoing, Recipient, accept
+from delivery.messages.content import MIME, Stored
 from delivery.models import Message, Provider
 from delivery.providers import add_provider
 from delivery.transactional import queue_message, queue_test
@@ -101,6 +104,15 @@ def test_retries_of_one_claim_each_go_on_to_another_provider(sink: Sink) -> None
         before_and_after = list(Message.objects.order_by("id").values_list("status", "provider_id"))
         assert before_and_after == [("sent", second.pk), ("sent", first.pk)]
         assert (len(sink.accepted()), len(other.accepted())) == (1, 1)
+
+
+def test_a_submitted_message_reaches_everybody_whom_it_names(sink: Sink) -> None:
+    said = raw.pack(b"From: shop@shop.example\r\nTo: team@example.com\r\nSubject: Hello\r\n\r\nHello team\r\n")
+    team = [Recipient(f"{name}@example.com") for name in "abcdefgh"]
+    accept(Outgoing(team, Stored.of(MIME, said), Mailbox("shop@shop.example")), any_sender=True)
+    message_sender.send_due()
+    assert list(Message.objects.values_list("status", flat=True)) == ["sent"] * 8
+    assert len(sink.accepted()) == 8
 
 
 def test_two_messages_to_an_address_that_does_not_exist_cost_nothing_of_what_goes_out_with_them(sink: Sink) -> None:
