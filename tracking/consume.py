@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
@@ -28,6 +30,14 @@ REDIS_TIMEOUT_SECONDS = 5.0
 PARKED_PATIENCE_SECONDS = 3 * 24 * 3600
 # what the table does not take; everything else is trouble of the moment and is tried again
 BadEvent = (DataError, IntegrityError)
+
+
+class Parked(NamedTuple):
+    """An event that waits for its e-mail's record; the columns of sql.DUE_PARKED."""
+
+    id: UUID
+    payload: str
+    is_late: bool
 
 
 @dataclass
@@ -148,18 +158,38 @@ def _retry_parked_round(drained: Drained) -> bool:
     """True where more may be due."""
     with connection.cursor() as cursor:
         cursor.execute(sql.DUE_PARKED, {"patience": PARKED_PATIENCE_SECONDS, "limit": ROUND_ENTRIES})
-        rows = cursor.fetchall()
-        if not rows:
-            return False
-        events, unreadable = _decoded(payload for _, payload, is_late in rows if not is_late)
-        recorded = record(events)
-        waiting = set(recorded.waiting)
-        cursor.execute(sql.POSTPONE_PARKED, {"ids": list(waiting)})
-        cursor.execute(sql.DELETE_PARKED, {"ids": [row_id for row_id, _, _ in rows if row_id not in waiting]})
-        late, unreadable_late = _decoded(payload for _, payload, is_late in rows if is_late)
-        drained.new += recorded.new + _give_up(late)
-        set_aside(unreadable + unreadable_late)
+        rows = [Parked(*row) for row in cursor.fetchall()]
+    if rows:
+        drained.new += _record_parked(rows)
     return len(rows) == ROUND_ENTRIES
+
+
+def _record_parked(rows: Sequence[Parked]) -> int:
+    """How many were new. As `_record_entries`, in the caller's transaction."""
+    try:
+        with transaction.atomic():
+            return _record_parked_round(rows)
+    except BadEvent as error:
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            return _record_parked(rows[:middle]) + _record_parked(rows[middle:])
+        set_aside([(rows[0].payload, str(error))])
+        with connection.cursor() as cursor:
+            cursor.execute(sql.DELETE_PARKED, {"ids": [rows[0].id]})
+        return 0
+
+
+def _record_parked_round(rows: Sequence[Parked]) -> int:
+    events, unreadable = _decoded(row.payload for row in rows if not row.is_late)
+    recorded = record(events)
+    waiting = set(recorded.waiting)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.POSTPONE_PARKED, {"ids": list(waiting)})
+        cursor.execute(sql.DELETE_PARKED, {"ids": [row.id for row in rows if row.id not in waiting]})
+    late, unreadable_late = _decoded(row.payload for row in rows if row.is_late)
+    new = recorded.new + _give_up(late)
+    set_aside(unreadable + unreadable_late)
+    return new
 
 
 def _give_up(late: Sequence[Occurrence]) -> int:

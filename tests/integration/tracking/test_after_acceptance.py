@@ -16,7 +16,7 @@ from delivery.transactional import queue_message
 from tests.integration.tracking.conftest import MakeSent, PostgresAway, Sent
 from tracking import returned, stream
 from tracking.consume import drain
-from tracking.models import Event, ParkedEvent
+from tracking.models import AsideEvent, Event, ParkedEvent
 from tracking.occurrence import Occurrence, decode, happened
 
 pytestmark = pytest.mark.django_db
@@ -203,6 +203,19 @@ def test_an_event_that_no_table_takes_is_set_aside_alone(make_sent: MakeSent) ->
     events[1] = events[1]._replace(data={"class": "hard", "reply": "a\0b"})
     assert returned.take(events)
     assert [sent.row(n).status for n in range(3)] == ["bounced_hard", "sent", "bounced_hard"]
+
+
+def test_a_parked_event_that_no_table_takes_holds_no_other_up(make_sent: MakeSent) -> None:
+    sent = make_sent(leads=3, delivered=False)
+    events = [of(sent, "bounce", n) for n in range(3)]
+    events[1] = events[1]._replace(data={"class": "hard", "reply": "a\0b"})
+    assert returned.take(events)
+    sent.deliver()
+    ParkedEvent.objects.update(due_at="2020-01-01T00:00Z")
+    assert drain().new == 2
+    assert [sent.row(n).status for n in range(3)] == ["bounced_hard", "sent", "bounced_hard"]
+    assert not ParkedEvent.objects.exists()
+    assert AsideEvent.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
