@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -46,6 +46,10 @@ class Numbers:
     def as_dict(self) -> dict[str, str | int]:
         return asdict(self)
 
+    def copied(self) -> dict[str, str | int]:
+        """Those that a campaign's row has copies of."""
+        return {key: value for key, value in self.as_dict().items() if key != "state"}
+
 
 def numbers_of(campaign_ids: Sequence[int]) -> dict[int, Numbers]:
     """The numbers of several campaigns by id, from one statement and therefore from one instant."""
@@ -79,16 +83,34 @@ def refresh_counters(*, campaign_ids: Iterable[int] | None = None) -> int:
     Without ids: those that are at work, and those that ended within the last hours, whose retries go on.
     """
     ids = list(campaign_ids) if campaign_ids is not None else _at_work()
-    changed = 0
-    for campaign_id, numbers in numbers_of(ids).items():
-        values = {key: value for key, value in numbers.as_dict().items() if key != "state"}
-        stale = ~Q(**values) | Q(counted_at=None)
-        changed += Campaign.objects.filter(stale, pk=campaign_id).update(**values, counted_at=Now())
-        if numbers.state == State.SENDING and numbers.pending == 0:
-            Campaign.objects.move(pk=campaign_id, to=State.SENT, allowed_from=(State.SENDING,), finished_at=Now())
-        elif numbers.state == State.CANCELLED and numbers.pending == 0:
-            Campaign.objects.filter(pk=campaign_id, finished_at=None).update(finished_at=Now())
+    moved = list(Campaign.objects.filter(pk__in=ids, counted_at=None).order_by("pk").values_list("pk", flat=True))
+    changed = sum(map(_copy_moved, moved))
+    for campaign_id, numbers in numbers_of(sorted(set(ids) - set(moved))).items():
+        values = numbers.copied()
+        steady = Campaign.objects.filter(~Q(**values), pk=campaign_id, counted_at__isnull=False)
+        changed += steady.update(**values, counted_at=Now())
+        _close(campaign_id, numbers)
     return changed
+
+
+def _copy_moved(campaign_id: int) -> bool:
+    """Copy the numbers of a campaign whose `counted_at` an event has emptied, or that were never copied."""
+    with transaction.atomic():
+        # before the sums are read: an event that comes after that empties it again, however long ago the campaign ended
+        if not Campaign.objects.filter(pk=campaign_id).update(counted_at=Now()):
+            return False
+        numbers = numbers_of([campaign_id])[campaign_id]
+        Campaign.objects.filter(pk=campaign_id).update(**numbers.copied())
+    _close(campaign_id, numbers)
+    return True
+
+
+def _close(campaign_id: int, numbers: Numbers) -> None:
+    """Note the end of a first pass."""
+    if numbers.state == State.SENDING and numbers.pending == 0:
+        Campaign.objects.move(pk=campaign_id, to=State.SENT, allowed_from=(State.SENDING,), finished_at=Now())
+    elif numbers.state == State.CANCELLED and numbers.pending == 0:
+        Campaign.objects.filter(pk=campaign_id, finished_at=None).update(finished_at=Now())
 
 
 def _at_work() -> list[int]:

@@ -102,6 +102,27 @@ def test_the_numbers_add_up_after_any_mixture_of_events(make_sent: MakeSent) -> 
     assert sent.refreshed().bounced == numbers.campaign_numbers(sent.campaign.pk).bounced
 
 
+def test_a_bounce_that_comes_while_numbers_are_copied_is_copied_next(
+    make_sent: MakeSent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = make_sent(leads=2)
+    add_batch(sent, sent=2)
+    Campaign.objects.update(state="sent", finished_at="2020-01-01T00:00Z", counted_at="2020-01-02T00:00Z")
+    returned.take([of(sent, "bounce", 0)])
+    read, late = numbers.numbers_of, [of(sent, "bounce", 1)]
+
+    def then_another(campaign_ids: Any) -> dict[int, numbers.Numbers]:
+        found = read(campaign_ids)
+        while late:
+            returned.take([late.pop()])
+        return found
+
+    monkeypatch.setattr(numbers, "numbers_of", then_another)
+    for _ in range(2):
+        numbers.refresh_counters()
+    assert (sent.refreshed().bounced, sent.campaign.sent) == (2, 0)
+
+
 def test_a_hard_bounce_suppresses_the_address_that_was_written_to(make_sent: MakeSent) -> None:
     sent = make_sent(leads=3)
     returned.take([
