@@ -18,6 +18,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from campaigns import addresses, mail_sql
+from campaigns.alone import alone
 from campaigns.mail_hosts import group_of_hosts
 from campaigns.mail_resolver import Answer, DnsResolver, Resolver
 from campaigns.models import Lead, MailDomain
@@ -48,14 +49,8 @@ def resolve_due(resolver: Resolver | None = None, *, limit: int = DOMAINS_A_RUN)
     0 also where another runner is at it, or where DNS is away: then nothing changes, and a later run tries again.
     Twice is harmless: answers replace each other, and a lead that has its group is not written again.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
-            return 0
-        try:
-            return _resolve(resolver, limit)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    with alone(LOCK) as is_alone:
+        return _resolve(resolver, limit) if is_alone else 0
 
 
 def _resolve(resolver: Resolver | None, limit: int) -> int:

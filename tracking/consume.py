@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, connection, transaction
 
 from campaigns import failpoints
+from campaigns.alone import alone
 from delivery import metrics
 from delivery.stop import is_stopping
 from tracking import optout, rules, sql, stream
@@ -58,8 +59,8 @@ def drain(*, seconds: float = DRAIN_SECONDS) -> Drained:
     """
     drained = Drained()
     deadline = time.monotonic() + seconds
-    with _alone() as alone, _collector_resting():
-        if not alone:
+    with alone(sql.DRAIN_LOCK) as is_alone, _collector_resting():
+        if not is_alone:
             return drained
         rules.publish_changes()
         session = stream.client(settings.REDIS_URL, REDIS_TIMEOUT_SECONDS)
@@ -72,21 +73,6 @@ def drain(*, seconds: float = DRAIN_SECONDS) -> Drained:
                 drained.entries += len(entries)
         _retry_parked(deadline, drained)
     return drained
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether this is the only drainer. The lock ends with the database session, however that ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.TRY_LOCK)
-        (alone,) = cursor.fetchone()
-    try:
-        yield alone
-    finally:
-        # on a broken connection there is nothing to unlock, and the first error must be the one that is seen
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(sql.UNLOCK)
 
 
 @contextmanager

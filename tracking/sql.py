@@ -18,8 +18,7 @@ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE 
 """
 
 # One drainer at a time: what it finds pending in the stream then belongs to nobody alive. Ends with the session.
-TRY_LOCK = "SELECT pg_try_advisory_lock(7205001)"
-UNLOCK = "SELECT pg_advisory_unlock(7205001)"
+DRAIN_LOCK = 7205001
 
 # Lives as long as the session, empty between transactions: making it anew each second would churn the catalogue.
 STAGE = """

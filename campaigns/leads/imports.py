@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.core.files.base import File
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
-from campaigns import enqueue, failpoints, mail_domains
+from campaigns import enqueue, failpoints, file_imports, mail_domains
 from campaigns.leads import sql, uploads
-from campaigns.leads.errors import FileRefused, ImportCancelled
+from campaigns.leads.errors import ImportCancelled
 from campaigns.leads.merging import Merged, merge, settle_indexes
 from campaigns.leads.plan import FilePlan, inspect_file, plan_source
 from campaigns.leads.source import open_source
 from campaigns.leads.staging import Progress, Staged, stage
 from campaigns.models import LeadImport, MailingList
 
-logger = logging.getLogger(__name__)
-
-STRANDED_SECONDS = 60
 # an import that brings its worker down every time must not do so for ever
 GIVE_UP_HOURS = 24
 
 State = LeadImport.State
-OPEN = (State.WAITING, State.STAGING, State.MERGING)
 
 
 def create_import(
@@ -47,15 +42,12 @@ def create_import(
     mapping: column name or number to field ("email", "attributes.city", "ignore", …); the others are guessed.
     Raises FileRefused (also MappingInvalid) with the cure, when the file can be seen to be useless right away.
     """
-    path = uploads.store(file)
-    try:
+
+    def register(path: Path) -> LeadImport:
         inspect_file(path, mapping=mapping)
-        created = register_import(path=path, name=name, mailing_list=mailing_list, mapping=mapping, user=user)
-    except BaseException:
-        uploads.discard(path)
-        raise
-    enqueue.import_leads(created.pk)
-    return created
+        return register_import(path=path, name=name, mailing_list=mailing_list, mapping=mapping, user=user)
+
+    return file_imports.create(file, register=register, wake=enqueue.import_leads)
 
 
 def register_import(
@@ -67,108 +59,48 @@ def register_import(
     user: Any = None,
 ) -> LeadImport:
     """A row for the file at `path`, to be run by the caller with `run_import`."""
-    return LeadImport.objects.create(
-        file_name=Path(name).name[:255],
-        file_path=str(path.resolve()),
-        mailing_list=mailing_list,
-        mapping=dict(mapping or {}),
-        size_bytes=path.stat().st_size,
-        created_by=user,
-    )
+    of_file = file_imports.fields_of(path, name=name, user=user)
+    return LeadImport.objects.create(mailing_list=mailing_list, mapping=dict(mapping or {}), **of_file)
 
 
 def cancel_import(import_id: int) -> bool:
     """Cancel an import that is not done: nothing of it reaches the leads. False when it was over already."""
-    return bool(
-        LeadImport.objects.filter(pk=import_id, state__in=OPEN).update(state=State.CANCELLED, finished_at=Now())
-    )
+    return file_imports.cancel(LeadImport, import_id)
 
 
 def run_import(import_id: int, *, on_progress: Callable[[Progress], None] | None = None) -> LeadImport:
-    """Run an import to its end and return its row; the outcome stands in `state`, `error` and the counts.
+    """Run an import to its end and return its row; see `file_imports.run`.
 
-    Safe at any moment and any number of times: an advisory lock lets one runner in and the others return at once,
-    the staging table belongs to this session and is made anew, and leads change in one transaction that also sets
-    the state to done. Where a runner dies, everything of it is gone, and the next one begins from the file.
-    Raises django.db.OperationalError when the database goes away; the import is picked up again later.
+    Safe at any moment and any number of times: the staging table belongs to this session and is made anew, and leads
+    change in one transaction that also sets the state to done. Where a runner dies, everything of it is gone, and the
+    next one begins from the file.
     """
-    with _only_runner(import_id) as alone:
-        if alone and _begin(import_id):
-            _run(import_id, on_progress or _ignore)
-    row = LeadImport.objects.get(pk=import_id)
-    if row.state not in OPEN:
-        uploads.discard(row.file_path)
-    return row
+    begin = {"state": State.STAGING, "started_at": Coalesce(F("started_at"), Now())}
+    work = partial(_stage_and_merge, on_progress=on_progress or _ignore)
+    return file_imports.run(LeadImport, import_id, lock=sql.IMPORT_LOCK, begin=begin, work=work)
 
 
 def requeue_stranded() -> int:
-    """Queue imports that nobody has worked on for STRANDED_SECONDS; how many.
-
-    A merge that simply takes long looks stranded too: its lock sends the second runner away.
-    """
-    silent = Q(heartbeat_at__lt=Now() - timedelta(seconds=STRANDED_SECONDS)) | Q(
-        heartbeat_at__isnull=True, created_at__lt=Now() - timedelta(seconds=STRANDED_SECONDS)
-    )
-    hopeless = LeadImport.objects.filter(silent, state__in=OPEN, started_at__lt=Now() - timedelta(hours=GIVE_UP_HOURS))
+    """Queue imports that stand still, but for those that have stood for GIVE_UP_HOURS; how many."""
+    hopeless = file_imports.stranded(LeadImport).filter(started_at__lt=Now() - timedelta(hours=GIVE_UP_HOURS))
     hopeless.update(
         state=State.FAILED,
         finished_at=Now(),
         error=f"The import did not end within {GIVE_UP_HOURS} hours. Split the file and import the parts.",
     )
-    stranded = list(LeadImport.objects.filter(silent, state__in=OPEN).values_list("pk", flat=True))
-    # the mark keeps the next round, a few seconds from now, from queueing them again
-    LeadImport.objects.filter(pk__in=stranded).update(heartbeat_at=Now())
-    for import_id in stranded:
-        logger.warning("import %s stood still; queued again", import_id)
-        enqueue.import_leads(import_id)
-    return len(stranded)
+    return file_imports.requeue_stranded(LeadImport, enqueue.import_leads)
 
 
-@contextlib.contextmanager
-def _only_runner(import_id: int) -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.TRY_LOCK, [import_id])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        # a lost connection has given up both already
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(sql.DROP_STAGING)
-                cursor.execute(sql.UNLOCK, [import_id])
-
-
-def _begin(import_id: int) -> bool:
-    return bool(
-        LeadImport.objects.filter(pk=import_id, state__in=OPEN).update(
-            state=State.STAGING,
-            started_at=Coalesce(F("started_at"), Now()),
-            heartbeat_at=Now(),
-            done_bytes=0,
-            lines=0,
-            rejected_count=0,
-            error="",
-        )
-    )
-
-
-def _run(import_id: int, on_progress: Callable[[Progress], None]) -> None:
-    row = LeadImport.objects.get(pk=import_id)
+def _stage_and_merge(row: LeadImport, on_progress: Callable[[Progress], None]) -> None:
     try:
         staged = _stage(row, on_progress)
         on_progress(_merging(staged.progress))
         _merge(row, staged)
-    except ImportCancelled:
-        logger.info("import %s was cancelled", row.pk)
-    except FileRefused as error:
-        _fail(row, str(error))
-    except (OperationalError, InterfaceError):
-        # not the file's fault: the row stays as it is, and requeue_stranded finds it
-        raise
-    except (DatabaseError, OSError) as error:
-        logger.exception("import %s failed", row.pk)
-        _fail(row, f"The import failed: {error}")
+    finally:
+        # a lost connection has given it up already
+        if connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute(sql.DROP_STAGING)
 
 
 def _stage(row: LeadImport, on_progress: Callable[[Progress], None]) -> Staged:
@@ -211,10 +143,6 @@ def _merge(row: LeadImport, staged: Staged) -> None:
         failpoints.hit("import_merge")
     settle_indexes()
     mail_domains.note_staged(since)
-
-
-def _fail(row: LeadImport, message: str) -> None:
-    LeadImport.objects.filter(pk=row.pk, state__in=OPEN).update(state=State.FAILED, error=message, finished_at=Now())
 
 
 def _merging(progress: Progress) -> Progress:

@@ -15,8 +15,7 @@ ATTRIBUTES_A_CALL = 50
 
 # advisory_lock: one runner per import, in all processes; it goes with the session, so a killed runner frees it.
 # The high half of the key keeps clear of other users of advisory locks. Cost: 0.1 ms.
-TRY_LOCK = "SELECT pg_try_advisory_lock(7204812::bigint << 32 | %s)"
-UNLOCK = "SELECT pg_advisory_unlock(7204812::bigint << 32 | %s)"
+IMPORT_LOCK = 7204812
 
 # drop_staging: a run always begins with an empty table, whatever an earlier one in this session left. Cost: 1 ms.
 DROP_STAGING = "DROP TABLE IF EXISTS pg_temp.import_staging"

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.core.files.base import File
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
-from campaigns import enqueue, failpoints
+from campaigns import enqueue, failpoints, file_imports
 from campaigns.leads import uploads
-from campaigns.leads.errors import FileRefused, ImportCancelled
+from campaigns.leads.errors import ImportCancelled
 from campaigns.leads.records import BadLine, Record
 from campaigns.leads.rejects import RejectsFile
 from campaigns.leads.source import open_source
@@ -27,13 +25,9 @@ from campaigns.suppression import sql
 from campaigns.suppression.add import Entry, add
 from campaigns.suppression.values import Reason, ValueReader, ValueUnclear, reason_of
 
-logger = logging.getLogger(__name__)
-
 # lines of one transaction: 20 ms of it
 PIECE_LINES = 1_000
-STRANDED_SECONDS = 60
 State = SuppressionImport.State
-OPEN = (State.WAITING, State.RUNNING)
 Progress = Callable[[SuppressionImport], None]
 
 
@@ -44,96 +38,40 @@ def create_import(
 
     Raises FileRefused with the cure, when the file can be seen to be useless right away.
     """
-    path = uploads.store(file)
-    try:
+
+    def register(path: Path) -> SuppressionImport:
         files.inspect(path)
-        row = register_import(path=path, name=name, reason=reason, hash_only=hash_only, user=user)
-    except BaseException:
-        uploads.discard(path)
-        raise
-    enqueue.import_suppressions(row.pk)
-    return row
+        return register_import(path=path, name=name, reason=reason, hash_only=hash_only, user=user)
+
+    return file_imports.create(file, register=register, wake=enqueue.import_suppressions)
 
 
 def register_import(*, path: Path, name: str, reason: str, hash_only: bool, user: Any = None) -> SuppressionImport:
     """A row for the file at `path`, to be run by the caller with `run_import`."""
-    return SuppressionImport.objects.create(
-        file_name=Path(name).name[:255],
-        file_path=str(path.resolve()),
-        reason=reason,
-        hash_only=hash_only,
-        size_bytes=path.stat().st_size,
-        created_by=user,
-    )
+    of_file = file_imports.fields_of(path, name=name, user=user)
+    return SuppressionImport.objects.create(reason=reason, hash_only=hash_only, **of_file)
 
 
 def cancel_import(import_id: int) -> bool:
     """Stop an import; what it has suppressed by then stays suppressed. False when it was over already."""
-    open_rows = SuppressionImport.objects.filter(pk=import_id, state__in=OPEN)
-    return bool(open_rows.update(state=State.CANCELLED, finished_at=Now()))
+    return file_imports.cancel(SuppressionImport, import_id)
 
 
 def run_import(import_id: int, *, on_progress: Progress | None = None) -> SuppressionImport:
-    """Run an import to its end and return its row; the outcome stands in `state`, `error` and the counts.
+    """Run an import to its end and return its row; see `file_imports.run`.
 
-    Safe at any moment and any number of times: a lock lets one runner in. A runner that dies leaves pieces that are
-    committed; the next one reads the file from its start, and what is suppressed already changes nothing.
-    Raises django.db.OperationalError when the database goes away; the import is picked up again later.
+    Safe at any moment and any number of times: a runner that dies leaves pieces that are committed; the next one reads
+    the file from its start, and what is suppressed already changes nothing.
     """
-    with _only_runner(import_id) as alone:
-        if alone and _begin(import_id):
-            _run(import_id, on_progress or _ignore)
-    row = SuppressionImport.objects.get(pk=import_id)
-    if row.state not in OPEN:
-        uploads.discard(row.file_path)
-    return row
+    # what an earlier runner has added stays counted: for this one it is known already
+    begin = {"state": State.RUNNING}
+    work = partial(_read, on_progress=on_progress or _ignore)
+    return file_imports.run(SuppressionImport, import_id, lock=sql.IMPORT_LOCK, begin=begin, work=work)
 
 
 def requeue_stranded() -> int:
-    """Queue imports that nobody has worked on for STRANDED_SECONDS; how many."""
-    limit = Now() - timedelta(seconds=STRANDED_SECONDS)
-    silent = Q(heartbeat_at__lt=limit) | Q(heartbeat_at__isnull=True, created_at__lt=limit)
-    stranded = list(SuppressionImport.objects.filter(silent, state__in=OPEN).values_list("pk", flat=True))
-    SuppressionImport.objects.filter(pk__in=stranded).update(heartbeat_at=Now())
-    for import_id in stranded:
-        enqueue.import_suppressions(import_id)
-    return len(stranded)
-
-
-@contextlib.contextmanager
-def _only_runner(import_id: int) -> Iterator[bool]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.TRY_LOCK, [import_id])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        # a lost connection has given it up already
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(sql.UNLOCK, [import_id])
-
-
-def _begin(import_id: int) -> bool:
-    # what an earlier runner has added stays counted: for this one it is known already
-    rows = SuppressionImport.objects.filter(pk=import_id, state__in=OPEN)
-    return bool(rows.update(state=State.RUNNING, heartbeat_at=Now(), done_bytes=0, lines=0, rejected_count=0, error=""))
-
-
-def _run(import_id: int, on_progress: Progress) -> None:
-    row = SuppressionImport.objects.get(pk=import_id)
-    try:
-        _read(row, on_progress)
-    except ImportCancelled:
-        logger.info("import of suppressions %s was cancelled", row.pk)
-    except FileRefused as error:
-        _fail(row, str(error))
-    except (OperationalError, InterfaceError):
-        # not the file's fault: the row stays as it is, and requeue_stranded finds it
-        raise
-    except (DatabaseError, OSError) as error:
-        logger.exception("import of suppressions %s failed", row.pk)
-        _fail(row, f"The import failed: {error}")
+    """Queue imports that stand still; how many."""
+    return file_imports.requeue_stranded(SuppressionImport, enqueue.import_suppressions)
 
 
 def _read(row: SuppressionImport, on_progress: Progress) -> None:
@@ -196,11 +134,6 @@ class _LineReader:
         at = self._layout.reason_at
         reason = (reason_of(record[at]) if at is not None else "") or self._row.reason
         return self._values.read(record[self._layout.value_at], reason, hash_only=self._row.hash_only)
-
-
-def _fail(row: SuppressionImport, message: str) -> None:
-    open_rows = SuppressionImport.objects.filter(pk=row.pk, state__in=OPEN)
-    open_rows.update(state=State.FAILED, error=message, finished_at=Now())
 
 
 def _ignore(_: SuppressionImport) -> None:

@@ -29,8 +29,7 @@ UPDATE campaigns_lead SET status = %(status)s, updated_at = now()
 """
 
 # One runner per import, in all processes; it goes with the session, so a killed runner frees it.
-TRY_LOCK = "SELECT pg_try_advisory_lock(7204813::bigint << 32 | %s)"
-UNLOCK = "SELECT pg_advisory_unlock(7204813::bigint << 32 | %s)"
+IMPORT_LOCK = 7204813
 
 # What the import takes back: a value, or the hash where no value is stored. {value}: guarded against spreadsheets.
 EXPORT = """

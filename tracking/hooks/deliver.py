@@ -6,9 +6,8 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from campaigns import crypto, failpoints
+from campaigns.alone import alone
 from delivery import outgoing
 from delivery.stop import is_stopping
 from delivery.storable import storable
@@ -77,8 +77,9 @@ def deliver_due(*, seconds: float = RUN_SECONDS, post: Post = outgoing.post, rng
     At least once: a worker that dies after a post and before its outcome is committed leaves it to be posted again,
     with the same id.
     """
-    with _alone() as alone, ThreadPoolExecutor(POSTS_AT_ONCE, "webhooks") as pool:
-        if not alone:
+    # two runs would double what an endpoint gets at once
+    with alone(sql.RUN_LOCK) as is_alone, ThreadPoolExecutor(POSTS_AT_ONCE, "webhooks") as pool:
+        if not is_alone:
             return 0
         run = Run(post, rng or random.Random(), pool, {})  # noqa: S311 - jitter, not a secret
         until = time.monotonic() + seconds
@@ -89,20 +90,6 @@ def deliver_due(*, seconds: float = RUN_SECONDS, post: Post = outgoing.post, rng
             if not run.under_way:
                 return run.posted
             _finish(run)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether this is the only run: two would double what an endpoint gets at once. Ends with the session."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.TRY_LOCK)
-        (alone,) = cursor.fetchone()
-    try:
-        yield alone
-    finally:
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(sql.UNLOCK)
 
 
 def _begin(run: Run) -> None:

@@ -83,5 +83,4 @@ DELETE FROM tracking_webhookdelivery WHERE id IN (
      ORDER BY created_at LIMIT %(limit)s)
 """
 
-TRY_LOCK = "SELECT pg_try_advisory_lock(7205004)"
-UNLOCK = "SELECT pg_advisory_unlock(7205004)"
+RUN_LOCK = 7205004

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from campaigns import crypto
+from campaigns.alone import alone, key_of
 from delivery.stop import is_stopping
 from tracking import returned, stream
 from tracking.inbound.mail_servers import MailServer, ServerTrouble, open_server
@@ -23,7 +22,7 @@ log = logging.getLogger(__name__)
 
 MAX_MESSAGES = 200
 VISIT_SECONDS = 50.0
-ADVISORY_LOCK = 7_205_100
+VISIT_LOCK = 7_205_100
 
 
 @dataclass
@@ -46,8 +45,8 @@ def visit(account_id: int) -> Visit:
     A message whose taking was committed and that was not deleted before the connection was lost comes again, and
     changes nothing.
     """
-    with _alone(account_id) as alone:
-        if not alone:
+    with alone(key_of(VISIT_LOCK, account_id)) as is_alone:
+        if not is_alone:
             return Visit(error="Somebody else is emptying it now.")
         account = MailAccount.objects.get(pk=account_id)
         done = Visit()
@@ -72,18 +71,3 @@ def _take_all(server: MailServer, done: Visit) -> None:
         receive(server.fetch(name), via="mailbox")
         server.forget(name)
         done.taken += 1
-
-
-@contextmanager
-def _alone(account_id: int) -> Iterator[bool]:
-    """Whether nobody else visits this mailbox. The lock ends with the database session, however that ends."""
-    key = [ADVISORY_LOCK, account_id]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        (alone,) = cursor.fetchone()
-    try:
-        yield alone
-    finally:
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from django.db import connection
 from django.urls import reverse
 
+from campaigns.alone import alone
 from delivery import alerts
 from delivery.stop import is_stopping
 from tracking.models import RetentionDrop, RetentionPolicy
@@ -47,8 +47,8 @@ def apply(today: dt.date | None = None) -> Applied:
     up; operators are told.
     """
     applied = Applied()
-    with _alone() as alone:
-        if not alone:
+    with alone(sql.RUN_LOCK) as is_alone:
+        if not is_alone:
             return applied
         chosen = policy()
 
@@ -108,17 +108,3 @@ def _tell(trouble: list[str]) -> None:
         text="\n\n".join(trouble[:10]),
         link=reverse("admin:tracking_retentionpolicy_changelist"),
     )
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether this is the only run. The lock ends with the database session, however that ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.TRY_LOCK)
-        (alone,) = cursor.fetchone()
-    try:
-        yield alone
-    finally:
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute(sql.UNLOCK)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 # One run at a time; ends with the session.
-TRY_LOCK = "SELECT pg_try_advisory_lock(7205005)"
-UNLOCK = "SELECT pg_advisory_unlock(7205005)"
+RUN_LOCK = 7205005
 
 # Partitions of a table with their size on disk, indexes included. From the catalogue alone.
 PARTITIONS = """

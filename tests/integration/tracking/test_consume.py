@@ -12,6 +12,7 @@ import redis
 from django.db import connection
 from django.db.models import Sum
 
+from campaigns.alone import alone
 from campaigns.models import Campaign
 from delivery.models import Adjustment, Message
 from delivery.numbers import recount
@@ -266,11 +267,9 @@ def test_a_second_drain_at_the_same_time_does_nothing(sent: Sent) -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql.TRY_LOCK)
+        with alone(sql.DRAIN_LOCK):
             held.set()
             done.wait(30)
-            cursor.execute(sql.UNLOCK)
         connection.close()
 
     holder = threading.Thread(target=hold)

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from campaigns import enqueue, tasks
+from campaigns.alone import TRY_LOCK, UNLOCK, key_of
 from campaigns.leads import imports, sql, uploads
 from campaigns.leads.staging import Progress
 from campaigns.models import Lead, LeadImport, ListMembership, MailingList
@@ -105,11 +106,12 @@ def test_a_finished_import_cannot_be_cancelled(import_file) -> None:
 
 def test_a_second_runner_goes_away_at_once(write) -> None:
     row = imports.register_import(path=write(people(10)), name="leads.csv")
+    lock = key_of(sql.IMPORT_LOCK, row.pk)
     with psycopg.connect(postgres.url(f"test_{postgres.DATABASE}"), autocommit=True) as other:
-        other.execute(sql.TRY_LOCK, [row.pk])
+        other.execute(TRY_LOCK, [lock])
         assert imports.run_import(row.pk).state == State.WAITING
         assert not Lead.objects.exists()
-        other.execute(sql.UNLOCK, [row.pk])
+        other.execute(UNLOCK, [lock])
     assert imports.run_import(row.pk).state == State.DONE
 
 
