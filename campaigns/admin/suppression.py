@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanWidget
 
 from campaigns import addresses
 from campaigns.admin.base import KeysetModelAdmin, find, finish
+from campaigns.admin.csv_file import file_response
 from campaigns.models import Suppression, SuppressionRelease
 from campaigns.suppression.add import Entry, add
 from campaigns.suppression.export import export_rows
@@ -153,11 +154,7 @@ class SuppressionAdmin(KeysetModelAdmin):
     @action(description="Export", icon="download", permissions=["view"], url_path="export")
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
         chosen = {name: request.GET.get(f"{name}__exact", "") for name in ("reason", "kind")}
-        response = StreamingHttpResponse(
-            export_rows(**chosen, for_spreadsheet=True), content_type="text/csv; charset=utf-8"
-        )
-        response.headers["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
-        return response
+        return file_response("suppressions.csv", export_rows(**chosen, for_spreadsheet=True))
 
     @action(description="Releases", icon="history", permissions=["view"], url_path="releases")
     def releases(self, _request: HttpRequest) -> HttpResponse:

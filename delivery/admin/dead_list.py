@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -13,9 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from campaigns.admin.base import demand, key_of, render_page
-from campaigns.leads.guard import guard
+from campaigns.admin.csv_file import csv_response
 from delivery.admin.dead_form import DeadForm, source_of
-from delivery.admin.emails import Echo, moment
 from delivery.dead import alert, decisions, rows
 from delivery.dead.filter import DeadFilter
 from delivery.dead.rows import Key, Letter, Source
@@ -136,29 +133,19 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     if not may_see_addresses(request, source):
         demand(request, "campaigns.view_lead")
     where = DeadForm(request.GET, source).filter()
-    response = StreamingHttpResponse(csv_lines(source, where), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="dead-letters-{source}.csv"'
-    return response
+    return csv_response(f"dead-letters-{source}.csv", csv_lines(source, where))
 
 
-def csv_lines(source: str, where: DeadFilter) -> Iterator[str]:
-    """Lines in handfuls: a line at a time would cost more than its query."""
-    writer = csv.writer(Echo())
-    names = dict(Provider.objects.values_list("pk", "name"))
-    yield writer.writerow(COLUMNS)
-    letters = rows.every(source, where)
-    while chunk := list(islice(letters, rows.STRETCH)):
-        yield "".join(writer.writerow(cells(letter, names)) for letter in chunk)
-
-
-def cells(letter: Letter, providers: dict[int, str]) -> list[str]:
-    is_message = not letter.campaign_id
-    values = (
-        letter.campaign_id or None, letter.campaign, None if is_message else letter.id,
-        letter.id if is_message else None, letter.address, letter.mailbox_group, moment(letter.at), letter.tries,
-        providers.get(letter.provider_id or 0), letter.code, letter.enhanced, letter.reply, letter.reason,
-    )  # fmt: skip
-    return [guard(str(value)) if value is not None else "" for value in values]
+def csv_lines(source: str, where: DeadFilter) -> Iterator[Sequence[object]]:
+    providers = dict(Provider.objects.values_list("pk", "name"))
+    yield COLUMNS
+    for letter in rows.every(source, where):
+        is_message = not letter.campaign_id
+        yield (
+            letter.campaign_id or None, letter.campaign, None if is_message else letter.id,
+            letter.id if is_message else None, letter.address, letter.mailbox_group, letter.at, letter.tries,
+            providers.get(letter.provider_id or 0), letter.code, letter.enhanced, letter.reply, letter.reason,
+        )  # fmt: skip
 
 
 def badge(_request: HttpRequest) -> str:

@@ -5,7 +5,6 @@ GET only looks; each decision is asked about on a page of its own and made by th
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from campaigns.addresses import domain_of
 from campaigns.admin.base import demand, find, key_of, render_page
-from campaigns.leads.guard import guard
+from campaigns.admin.csv_file import csv_response
 from campaigns.models import Campaign, Lead
 from delivery import decision_sql, unknown
 from delivery.admin import emails, ledger
@@ -77,25 +76,21 @@ def export(request: HttpRequest, campaign_id: int) -> StreamingHttpResponse:
     """
     demand(request, RESOLVE, "campaigns.view_lead")
     campaign = find(Campaign, campaign_id)
-    response = StreamingHttpResponse(csv_lines(campaign), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="unknown-emails-of-campaign-{campaign.pk}.csv"'
-    return response
+    return csv_response(f"unknown-emails-of-campaign-{campaign.pk}.csv", csv_lines(campaign))
 
 
-def csv_lines(campaign: Campaign) -> Iterator[str]:
-    writer = csv.writer(emails.Echo())
+def csv_lines(campaign: Campaign) -> Iterator[Sequence[object]]:
     providers = dict(Provider.objects.values_list("pk", "name"))
     domain = domain_of(campaign.from_email)
-    yield writer.writerow(COLUMNS)
+    yield COLUMNS
     for rows in chunks(campaign.pk):
         addresses = dict(Lead.objects.filter(pk__in=[row.lead_id for row in rows]).values_list("pk", "email"))
         for row in rows:
             message_id = f"<{campaign.pk:x}.{row.lead_id:x}.{row.attempt}@{domain}>"
-            values = (
-                row.lead_id, addresses.get(row.lead_id, ""), message_id, row.status, emails.moment(row.at), row.attempt,
-                row.tries, providers.get(row.provider_id or 0, ""), row.reply or "",
+            yield (
+                row.lead_id, addresses.get(row.lead_id), message_id, row.status, row.at, row.attempt, row.tries,
+                providers.get(row.provider_id or 0), row.reply,
             )  # fmt: skip
-            yield writer.writerow([guard(str(value)) for value in values])
 
 
 def chunks(campaign_id: int) -> Iterator[Sequence[Email]]:

@@ -12,8 +12,8 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from campaigns.admin.base import key_of
+from campaigns.admin.csv_file import csv_response
 from tracking import reports
-from tracking.admin.csv_file import csv_response
 from tracking.admin.pages import VIEW_EMAILS, VIEW_LEADS, report_page, show
 from tracking.reports import database
 from tracking.reports.by_domain import BIG_DOMAIN, DAYS, DIMENSIONS

@@ -11,9 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.admin.base import key_of
+from campaigns.admin.csv_file import csv_response
 from campaigns.models import Campaign
 from tracking import dimensions, reports
-from tracking.admin.csv_file import csv_response
 from tracking.admin.pages import VIEW_EMAILS, report_page, show
 from tracking.reports import database
 from tracking.reports.over_time import SCALES, WHO, Point

@@ -12,10 +12,10 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from campaigns.admin.base import key_of
+from campaigns.admin.csv_file import csv_response
 from delivery.admin.emails import VARIANTS
 from delivery.models import Email
 from tracking import dimensions, reports
-from tracking.admin.csv_file import csv_response
 from tracking.admin.overview import summary_of
 from tracking.admin.pages import VIEW_EMAILS, VIEW_LEADS, report_page, show
 from tracking.reports import database

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from campaigns.leads.export import export_rows
+from campaigns.management.output import write_out
 from campaigns.models import MailingList
 from campaigns.segments import SegmentInvalid
 
@@ -28,17 +28,7 @@ class Command(BaseCommand):
             chunks = export_rows(mailing_list=_list(options["list"]), condition=_condition(options["segment"]))
         except SegmentInvalid as error:
             raise CommandError(f"{options['segment']}: {error}") from error
-        if not options["output"]:
-            for chunk in chunks:
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
-            return
-        try:
-            with Path(options["output"]).open("wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-        except OSError as error:
-            raise CommandError(f"{options['output']} cannot be written: {error.strerror}.") from error
+        write_out(chunks, options["output"])
 
 
 def _list(name: str | None) -> MailingList | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
+from campaigns.management.output import write_out
 from campaigns.models import Suppression
 from campaigns.suppression.export import export_rows
 
@@ -23,14 +22,4 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         chunks = export_rows(reason=options["reason"], kind=options["kind"])
-        if not options["output"]:
-            for chunk in chunks:
-                sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
-            return
-        try:
-            with Path(options["output"]).open("wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-        except OSError as error:
-            raise CommandError(f"{options['output']} cannot be written: {error.strerror}.") from error
+        write_out(chunks, options["output"])
