@@ -30,9 +30,8 @@ from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.retry import Decision, Policy, settle
 from delivery.engine.smtp.clock import boottime
 from delivery.letters import Letter
-from delivery.messages import copies, events, loader, sql
+from delivery.messages import copies, events, loader, sql, streams
 from delivery.messages.loader import Look
-from delivery.messages.streams import book
 from delivery.person import ERASED
 from delivery.routes import PoolRoute
 from delivery.storable import clean_reply, storable
@@ -89,7 +88,7 @@ def send_due() -> int:
     settled = 0
     while not stop.is_stopping():
         worker.domains.refresh()
-        book.all()
+        streams.book.get()
         token = uuid4()
         rows = worker.run(_claim(worker, token))
         if not rows:
@@ -278,7 +277,7 @@ def _copied(rows: Sequence[Claimed], decisions: Sequence[Decision]) -> list[copi
         copies.Copied(row.id, days, row.letter)
         for row, decision in zip(rows, decisions, strict=True)
         if row.letter and row.provider_id and decision.status not in ("deferred", "dead")
-        if (days := book.known(row.stream).copy_days)
+        if (days := streams.known(row.stream).copy_days)
     ]
 
 

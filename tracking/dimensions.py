@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from delivery.kept import Kept
 from tracking.models import ReportSettings
 
 FIXED = {
@@ -17,8 +16,6 @@ ATTRIBUTE = "attribute:"
 MAX_ATTRIBUTES = 5
 # the drain and the roll-up ask each second or so; a changed setting is seen a little later
 REMEMBERED_SECONDS = 10.0
-
-_known: tuple[float, dict[str, str]] | None = None
 
 
 def report_settings(using: str | None = None) -> ReportSettings:
@@ -41,13 +38,13 @@ def names(using: str | None = None) -> dict[str, str]:
 
 def parameters() -> dict[str, list[str]]:
     """For the statements of `rollup_sql`. Remembered for ten seconds."""
-    global _known
-    if _known is None or time.monotonic() - _known[0] > REMEMBERED_SECONDS:
-        _known = time.monotonic(), chosen()
-    return {"dimensions": list(_known[1]), "names": list(_known[1].values())}
+    known = _chosen.get()
+    return {"dimensions": list(known), "names": list(known.values())}
 
 
 def forget() -> None:
     """Read the settings anew at the next question; other processes do so within ten seconds."""
-    global _known
-    _known = None
+    _chosen.expire()
+
+
+_chosen = Kept(chosen, seconds=REMEMBERED_SECONDS)

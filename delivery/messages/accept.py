@@ -89,7 +89,7 @@ def accept(outgoing: Outgoing, *, any_sender: bool = False) -> list[Accepted]:
     Raises MessageRefused with all that is wrong; nothing is stored then.
     """
     recipients, complaints = _normalised(outgoing.recipients)
-    stream = book.all().get(outgoing.stream)
+    stream = book.get().get(outgoing.stream)
     complaints += [*_check(outgoing, stream)]
     if not any_sender:
         complaints += [*_check_sender(outgoing.sender)]
@@ -175,7 +175,7 @@ def _check_recipient(one: Recipient) -> Iterator[tuple[str, str]]:
 
 def _check(outgoing: Outgoing, stream: Stream | None) -> Iterator[Complaint]:
     if stream is None:
-        names = ", ".join(sorted(book.all()))
+        names = ", ".join(sorted(book.get()))
         yield Complaint("stream", f"there is no stream {outgoing.stream!r}; these exist: {names}")
     try:
         headers.check(outgoing.headers)

@@ -7,11 +7,12 @@ is older than its id: a day of slack on both sides is more than any transaction 
 from __future__ import annotations
 
 import datetime as dt
-import time
 from bisect import bisect_right
 
 from django.db import connection
 from django.db.models import Q
+
+from delivery.kept import Kept
 
 TABLE = "delivery_message"
 # first ids of past months never change, and a month that is not known yet only widens the search
@@ -20,29 +21,8 @@ SLACK = dt.timedelta(days=1)
 CHILDREN = f"SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = '{TABLE}'::regclass"  # noqa: S608
 
 
-class FirstIds:
-    """The first id of each month that has messages, ascending; read at most once an hour a process."""
-
-    def __init__(self) -> None:
-        self._known: tuple[list[int], list[dt.datetime]] = ([], [])
-        self._read_at = float("-inf")
-
-    def get(self) -> tuple[list[int], list[dt.datetime]]:
-        """Ids, and when the month of each begins."""
-        if time.monotonic() >= self._read_at + REMEMBERED_SECONDS:
-            self._known = _read()
-            self._read_at = time.monotonic()
-        return self._known
-
-    def expire(self) -> None:
-        """Let the next look read them."""
-        self._read_at = float("-inf")
-
-
-first_ids = FirstIds()
-
-
 def _read() -> tuple[list[int], list[dt.datetime]]:
+    """The first id of each month that has messages, ascending, and when these months begin."""
     with connection.cursor() as cursor:
         cursor.execute(CHILDREN)
         names = sorted(row[0] for row in cursor.fetchall() if row[0].startswith(f"{TABLE}_"))
@@ -58,6 +38,9 @@ def _read() -> tuple[list[int], list[dt.datetime]]:
 def _month(name: str) -> dt.datetime:
     year, month = name.removeprefix(f"{TABLE}_").split("_")[:2]
     return dt.datetime(int(year), int(month), 1, tzinfo=dt.UTC)
+
+
+first_ids = Kept(_read, seconds=REMEMBERED_SECONDS)
 
 
 def around(message_id: int) -> Q:

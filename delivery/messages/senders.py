@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from django.conf import settings
 
 from campaigns import addresses
 from delivery import domains
+from delivery.kept import Kept
 from delivery.models import SendingDomain
 
 REREAD_SECONDS = 3.0
@@ -17,25 +16,12 @@ class SenderRefused(ValueError):
     """Mail may not be sent from this address; the message says the cure. Show it to whoever set the address."""
 
 
-class DomainNames:
-    """The sending domains' names, read at most every REREAD_SECONDS a process."""
-
-    def __init__(self) -> None:
-        self._names: frozenset[str] = frozenset()
-        self._read_at = float("-inf")
-
-    def get(self) -> frozenset[str]:
-        if time.monotonic() >= self._read_at + REREAD_SECONDS:
-            self._names = frozenset(SendingDomain.objects.values_list("domain", flat=True))
-            self._read_at = time.monotonic()
-        return self._names
-
-    def expire(self) -> None:
-        """Let the next look read the rows, however young they are."""
-        self._read_at = float("-inf")
+def _read_names() -> frozenset[str]:
+    return frozenset(SendingDomain.objects.values_list("domain", flat=True))
 
 
-names = DomainNames()
+# of the sending domains
+names = Kept(_read_names, seconds=REREAD_SECONDS)
 
 
 def demand_allowed(address: str) -> None:
