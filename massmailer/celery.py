@@ -28,7 +28,43 @@ class MassMailer(Celery):
         return self.subclass_with_self(GentleBeat, name="Beat")
 
 
-QUEUES = ("transactional", "bulk", "default", "control")
+# each queue has a worker of its own; what may take long has no place beside the sweeper, on control
+TASKS = {
+    "transactional": ("delivery.send_messages",),
+    "bulk": ("delivery.send_batch",),
+    "default": (
+        "delivery.forget_messages",
+        "delivery.launch_campaign",
+        "delivery.run_dead_decision",
+        "campaigns.import_leads",
+        "campaigns.import_suppressions",
+        "campaigns.prune_idempotency",
+        "campaigns.resolve_mail_domains",
+        "tracking.visit_mailboxes",
+        "tracking.forget_unconfirmed",
+        "tracking.deliver_webhooks",
+        "tracking.prune_webhooks",
+        "tracking.apply_retention",
+        "tracking.reclassify",
+    ),
+    "control": (
+        "delivery.sweep",
+        "delivery.collect_retries",
+        "delivery.refresh_counters",
+        "delivery.ensure_partitions",
+        "delivery.advance_warm_ups",
+        "delivery.deliver_alerts",
+        "delivery.check_dead_letters",
+        "campaigns.requeue_imports",
+        "tracking.drain",
+        "tracking.ensure_partitions",
+        "tracking.prune_strays",
+        "tracking.roll_up",
+        "tracking.resume_reclassifications",
+    ),
+}
+QUEUES = tuple(TASKS)
+QUEUE_OF = {task: queue for queue, tasks in TASKS.items() for task in tasks}
 
 app = MassMailer("massmailer")
 
@@ -38,6 +74,18 @@ def ignore_group_signals(**_: object) -> None:
     """A process manager signals the whole group: a pool child leaves when its main process says so, not before."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def transport_options() -> dict[str, object]:
+    return {
+        "queue_order_strategy": "priority",
+        "visibility_timeout": 3600,
+        # a hung broker must not hang a worker for long, nor a web request at all
+        "socket_timeout": 1 if os.environ.get("MASSMAILER_PROCESS") == "web" else 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "max_retries": 1,
+    }
 
 
 def configure() -> None:
@@ -62,48 +110,11 @@ def configure() -> None:
         # each with an exchange of its own: on RabbitMQ a shared one would hand every message to all of them
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue="default",
-        task_routes={
-            "delivery.send_batch": {"queue": "bulk"},
-            "delivery.send_messages": {"queue": "transactional"},
-            "delivery.sweep": {"queue": "control"},
-            "delivery.collect_retries": {"queue": "control"},
-            "delivery.refresh_counters": {"queue": "control"},
-            "delivery.ensure_partitions": {"queue": "control"},
-            "delivery.advance_warm_ups": {"queue": "control"},
-            "delivery.deliver_alerts": {"queue": "control"},
-            "delivery.check_dead_letters": {"queue": "control"},
-            "delivery.forget_messages": {"queue": "default"},
-            "delivery.launch_campaign": {"queue": "default"},
-            "delivery.run_dead_decision": {"queue": "default"},
-            "campaigns.import_leads": {"queue": "default"},
-            "campaigns.import_suppressions": {"queue": "default"},
-            "campaigns.requeue_imports": {"queue": "control"},
-            "campaigns.prune_idempotency": {"queue": "default"},
-            "campaigns.resolve_mail_domains": {"queue": "default"},
-            "tracking.drain": {"queue": "control"},
-            "tracking.ensure_partitions": {"queue": "control"},
-            "tracking.visit_mailboxes": {"queue": "default"},
-            "tracking.prune_strays": {"queue": "control"},
-            "tracking.forget_unconfirmed": {"queue": "default"},
-            "tracking.roll_up": {"queue": "control"},
-            "tracking.deliver_webhooks": {"queue": "default"},
-            "tracking.prune_webhooks": {"queue": "default"},
-            "tracking.apply_retention": {"queue": "default"},
-            "tracking.reclassify": {"queue": "default"},
-            "tracking.resume_reclassifications": {"queue": "control"},
-        },
+        task_routes={task: {"queue": queue} for task, queue in QUEUE_OF.items()},
         broker_connection_retry_on_startup=True,
         broker_channel_error_retry=True,
         broker_connection_max_retries=None,
-        broker_transport_options={
-            "queue_order_strategy": "priority",
-            "visibility_timeout": 3600,
-            # a hung broker must not hang a worker for long, nor a web request at all
-            "socket_timeout": 1 if os.environ.get("MASSMAILER_PROCESS") == "web" else 5,
-            "socket_connect_timeout": 2,
-            "socket_keepalive": True,
-            "max_retries": 1,
-        },
+        broker_transport_options=transport_options(),
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
         beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
         beat_max_loop_interval=1,
@@ -115,8 +126,9 @@ def configure() -> None:
 def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
     """All recurring work, each line with its reason. Late jobs expire instead of piling up."""
 
-    def every(seconds: float, task: str, queue: str = "control") -> dict[str, object]:
-        return {"task": task, "schedule": seconds, "options": {"expires": max(5.0, seconds * 2), "queue": queue}}
+    def every(seconds: float, task: str) -> dict[str, object]:
+        options = {"expires": max(5.0, seconds * 2), "queue": QUEUE_OF[task]}
+        return {"task": task, "schedule": seconds, "options": options}
 
     return {
         # publishes due batches and messages, due campaigns and stranded launches: the only source of progress
@@ -132,30 +144,30 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         # imports whose worker died; old files of imports go at the same time
         "requeue-imports": every(30, "campaigns.requeue_imports"),
         # answers to repeated requests of the API are kept for a day
-        "prune-idempotency": every(600, "campaigns.prune_idempotency", queue="default"),
-        # mailbox groups of domains that came in with leads; it waits for DNS, so the control worker is no place for it
-        "resolve-mail-domains": every(60, "campaigns.resolve_mail_domains", queue="default"),
+        "prune-idempotency": every(600, "campaigns.prune_idempotency"),
+        # mailbox groups of domains that came in with leads; it waits for DNS
+        "resolve-mail-domains": every(60, "campaigns.resolve_mail_domains"),
         # a new day's ceilings of warm-up plans, and trouble that holds them; old events of providers go as well
         "advance-warm-ups": every(600, "delivery.advance_warm_ups"),
         # the webhook of alerts: those that are new, and those whose last post failed
         "deliver-alerts": every(5, "delivery.deliver_alerts"),
         # dead letters that wait for somebody; decisions about them whose worker died go on
         "check-dead-letters": every(60, "delivery.check_dead_letters"),
-        # webhooks of other programs; they wait for strangers' servers, so the control worker is no place for them
-        "deliver-webhooks": every(2, "tracking.deliver_webhooks", queue="default"),
-        "prune-webhooks": every(3600, "tracking.prune_webhooks", queue="default"),
+        # webhooks of other programs
+        "deliver-webhooks": every(2, "tracking.deliver_webhooks"),
+        "prune-webhooks": every(3600, "tracking.prune_webhooks"),
         # stored opens and clicks that are judged anew, where the worker died
         "resume-reclassifications": every(60, "tracking.resume_reclassifications"),
-        # who never confirmed a subscription; it erases leads one by one, so the control worker is no place for it
-        "forget-unconfirmed": every(3600, "tracking.forget_unconfirmed", queue="default"),
+        # who never confirmed a subscription; it erases leads one by one
+        "forget-unconfirmed": every(3600, "tracking.forget_unconfirmed"),
         # copies of messages whose days are over, contents that no message needs
-        "forget-messages": every(600, "delivery.forget_messages", queue="default"),
-        # bounces that arrive in mailboxes; servers may be slow, so the control worker is no place for it
-        "visit-mailboxes": every(60, "tracking.visit_mailboxes", queue="default"),
+        "forget-messages": every(600, "delivery.forget_messages"),
+        # bounces that arrive in mailboxes; servers may be slow
+        "visit-mailboxes": every(60, "tracking.visit_mailboxes"),
         # what came back about no e-mail of ours is kept for a month
         "prune-strays": every(600, "tracking.prune_strays"),
-        # details older than the retention settings allow; an export may take its time, so not on the control worker
-        "apply-retention": every(6 * 3600, "tracking.apply_retention", queue="default"),
+        # details older than the retention settings allow; an export may take its time
+        "apply-retention": every(6 * 3600, "tracking.apply_retention"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),
