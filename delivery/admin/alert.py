@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from campaigns.admin.base import KeysetModelAdmin, find, finish, rows_with
+from campaigns.admin.rows import NeverEdited
 from delivery import alerts
 from delivery.models import Alert
 from delivery.outgoing import MAX_TRIES
@@ -25,7 +26,7 @@ POST_VARIANTS = {"posted": "success", "waiting": "warning", "given_up": "danger"
 
 
 @admin.register(Alert)
-class AlertAdmin(KeysetModelAdmin):
+class AlertAdmin(NeverEdited, KeysetModelAdmin):
     list_display = ("created_at", "subject", "key", "mail_state", "post_state")
     search_fields = ("subject", "key")
     search_help_text = "Search by subject or key"
@@ -36,15 +37,6 @@ class AlertAdmin(KeysetModelAdmin):
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Any = None) -> tuple[str, ...]:
         return self.fields
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     def has_set_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("delivery.view_alertsettings")

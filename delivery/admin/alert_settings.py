@@ -6,16 +6,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from campaigns import addresses
 from campaigns.admin.base import finish
+from campaigns.admin.rows import OneRowAdmin
 from delivery import alerts, outgoing
 from delivery.models import Alert, AlertSettings
 
@@ -65,7 +65,7 @@ class AlertSettingsForm(forms.ModelForm):
 
 
 @admin.register(AlertSettings)
-class AlertSettingsAdmin(ModelAdmin):
+class AlertSettingsAdmin(OneRowAdmin):
     form = AlertSettingsForm
     warn_unsaved_form = True
     actions_detail = ("send_test", "new_secret")
@@ -75,26 +75,8 @@ class AlertSettingsAdmin(ModelAdmin):
         ("When", {"fields": (("dead_letter_threshold", "repeat_hours"),)}),
     )
 
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: AlertSettings | None = None) -> bool:
-        return False
-
     def has_operate_permission(self, request: HttpRequest, _object_id: object = None) -> bool:
         return request.user.has_perm(CHANGE)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one row and no list of it."""
-        if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)
-        AlertSettings.objects.get_or_create(pk=1)
-        return HttpResponseRedirect(page_of_settings())
-
-    def response_change(self, request: HttpRequest, obj: AlertSettings) -> HttpResponse:
-        response = super().response_change(request, obj)
-        is_list = getattr(response, "url", "") == reverse("admin:delivery_alertsettings_changelist")
-        return HttpResponseRedirect(request.path) if is_list else response
 
     def save_model(self, request: HttpRequest, obj: AlertSettings, form: Any, change: bool) -> None:
         is_new = bool(obj.webhook_url) and not obj.sealed_webhook_secret

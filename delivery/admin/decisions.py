@@ -14,6 +14,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from campaigns.admin.base import KeysetModelAdmin
+from campaigns.admin.rows import NeverEdited
 from delivery.models import UnknownDecision
 
 VARIANTS = {"leave": "default", "mark_sent": "success", "resend": "warning"}
@@ -21,7 +22,7 @@ SHOWN_LEADS = 200
 
 
 @admin.register(UnknownDecision)
-class UnknownDecisionAdmin(KeysetModelAdmin):
+class UnknownDecisionAdmin(NeverEdited, KeysetModelAdmin):
     list_display = ("at", "campaign", "action_badge", "count_shown", "by_shown", "note_shown")
     list_filter = (("action", ChoicesDropdownFilter),)
     list_filter_submit = True
@@ -36,15 +37,6 @@ class UnknownDecisionAdmin(KeysetModelAdmin):
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Any = None) -> tuple[str, ...]:
         return self.fields
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     @display(description="Decision", label=VARIANTS)
     def action_badge(self, row: UnknownDecision) -> tuple[str, str]:

@@ -8,14 +8,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
-from unfold.admin import ModelAdmin
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldBooleanSwitchWidget
 
 from campaigns.admin.base import demand, find, finish
+from campaigns.admin.rows import OneRowAdmin
 from campaigns.models import Campaign
 from delivery import guardrails
 from delivery.models import CampaignGuardrail, GuardrailPolicy
@@ -35,7 +35,7 @@ DIALOG = {
 
 
 @admin.register(GuardrailPolicy)
-class GuardrailPolicyAdmin(ModelAdmin):
+class GuardrailPolicyAdmin(OneRowAdmin):
     fieldsets = (
         (
             "Pause a campaign by itself",
@@ -53,24 +53,6 @@ class GuardrailPolicyAdmin(ModelAdmin):
         ("Slow campaigns", {"fields": ("slow_minutes",)}),
     )
     warn_unsaved_form = True
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: GuardrailPolicy | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one row and no list of it."""
-        if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)
-        policy, _ = GuardrailPolicy.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:delivery_guardrailpolicy_change", args=[policy.pk]))
-
-    def response_change(self, request: HttpRequest, obj: GuardrailPolicy) -> HttpResponse:
-        response = super().response_change(request, obj)
-        list_url = reverse("admin:delivery_guardrailpolicy_changelist")
-        return redirect(request.path) if getattr(response, "url", "") == list_url else response
 
 
 def _percent(label: str) -> forms.FloatField:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from unfold.admin import ModelAdmin
 
+from campaigns.admin.rows import OneRowAdmin
 from delivery.models import SendingPolicy
 
 DESCRIPTION = (
@@ -24,28 +19,9 @@ SOFT_BOUNCES = (
 
 
 @admin.register(SendingPolicy)
-class SendingPolicyAdmin(ModelAdmin):
+class SendingPolicyAdmin(OneRowAdmin):
     fieldsets = (
         ("Frequency cap", {"description": DESCRIPTION, "fields": ("frequency_cap", "frequency_days")}),
         ("Soft bounces", {"description": SOFT_BOUNCES, "fields": ("soft_bounce_limit", "soft_bounce_days")}),
     )
     warn_unsaved_form = True
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: SendingPolicy | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one row and no list of it."""
-        if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)
-        policy, _ = SendingPolicy.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:delivery_sendingpolicy_change", args=[policy.pk]))
-
-    def response_change(self, request: HttpRequest, obj: SendingPolicy) -> HttpResponse:
-        response = super().response_change(request, obj)
-        list_url = reverse("admin:delivery_sendingpolicy_changelist")
-        # back to the dashboard's list of models would be a detour over the list that there is not
-        return redirect(request.path) if getattr(response, "url", "") == list_url else response

@@ -11,7 +11,6 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from campaigns.admin.base import demand, render_page
-from campaigns.models import Campaign
 from tracking.reports import ReportTooSlow, database
 
 VIEW = "tracking.view_reports"
@@ -61,8 +60,3 @@ def too_slow(request: HttpRequest) -> HttpResponse:
     )
     response.status_code = 503
     return response
-
-
-def campaign_of(campaign_id: int) -> Campaign | None:
-    """The campaign as the reporting database knows it, without its body."""
-    return Campaign.objects.using(database.alias()).defer("body", "text").filter(pk=campaign_id).first()

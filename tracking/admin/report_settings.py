@@ -7,12 +7,11 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import connection, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from unfold.admin import ModelAdmin
+from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from campaigns.admin.fields import TagsField
+from campaigns.admin.rows import OneRowAdmin
 from campaigns.models import Campaign
 from tracking import dimensions
 from tracking.models import ReportSettings
@@ -67,27 +66,9 @@ def demand_few_values(name: str) -> str:
 
 
 @admin.register(ReportSettings)
-class ReportSettingsAdmin(ModelAdmin):
+class ReportSettingsAdmin(OneRowAdmin):
     form = ReportSettingsForm
     fieldsets = (("Reports are broken down by", {"fields": ("country_attribute", "attributes")}),)
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: ReportSettings | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one row and no list of it."""
-        if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)
-        ReportSettings.objects.get_or_create(pk=1)
-        return HttpResponseRedirect(reverse("admin:tracking_reportsettings_change", args=[1]))
-
-    def response_change(self, request: HttpRequest, obj: ReportSettings) -> HttpResponse:
-        response = super().response_change(request, obj)
-        is_list = getattr(response, "url", "") == reverse("admin:tracking_reportsettings_changelist")
-        return HttpResponseRedirect(request.path) if is_list else response
 
     def save_model(self, request: HttpRequest, obj: ReportSettings, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

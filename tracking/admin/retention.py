@@ -6,10 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from unfold.admin import ModelAdmin
 
+from campaigns.admin.rows import OneRowAdmin
 from tracking import retention
 from tracking.models import RetentionDrop, RetentionPolicy
 
@@ -22,7 +20,7 @@ SHOWN_DROPS = 20
 
 
 @admin.register(RetentionPolicy)
-class RetentionPolicyAdmin(ModelAdmin):
+class RetentionPolicyAdmin(OneRowAdmin):
     fieldsets = (
         (
             "Keep for so long",
@@ -35,24 +33,6 @@ class RetentionPolicyAdmin(ModelAdmin):
     )
     warn_unsaved_form = True
     change_form_template = "admin/tracking/retention.html"
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: RetentionPolicy | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one row and no list of it."""
-        if not self.has_view_permission(request):
-            return super().changelist_view(request, extra_context)
-        policy, _ = RetentionPolicy.objects.get_or_create(pk=1)
-        return redirect(reverse("admin:tracking_retentionpolicy_change", args=[policy.pk]))
-
-    def response_change(self, request: HttpRequest, obj: RetentionPolicy) -> HttpResponse:
-        response = super().response_change(request, obj)
-        list_url = reverse("admin:tracking_retentionpolicy_changelist")
-        return redirect(request.path) if getattr(response, "url", "") == list_url else response
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

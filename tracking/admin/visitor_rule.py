@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +12,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminIntegerFieldWidget
 
 from campaigns.admin.base import finish
+from campaigns.admin.rows import NeverEdited
 from campaigns.models import Campaign
 from tracking import enqueue, reclassify
 from tracking.admin.visitor_rule_form import VisitorRuleForm
@@ -122,22 +121,13 @@ class VisitorRuleAdmin(ModelAdmin):
 
 
 @admin.register(Reclassification)
-class ReclassificationAdmin(ModelAdmin):
+class ReclassificationAdmin(NeverEdited, ModelAdmin):
     """What became of each time that stored events were judged again."""
 
     list_display = ("created_at", "scope", "progress", "looked_at", "changed", "at_cursor", "by")
     list_display_links = None
     sortable_by = ()
     actions = None
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     @display(description="Events of")
     def scope(self, job: Reclassification) -> str:

@@ -18,6 +18,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from campaigns.admin.base import KeysetModelAdmin, find, finish, rows_with
+from campaigns.admin.rows import NeverEdited
 from tracking.admin.webhook_form import WebhookForm
 from tracking.hooks import endpoints
 from tracking.models import WebhookDelivery, WebhookEndpoint
@@ -168,7 +169,7 @@ class WebhookEndpointAdmin(ModelAdmin):
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(KeysetModelAdmin):
+class WebhookDeliveryAdmin(NeverEdited, KeysetModelAdmin):
     list_display = ("created_at", "kind", "endpoint", "state_badge", "status", "tried", "error")
     list_filter = ("state", "kind", "endpoint")
     list_select_related = ("endpoint",)
@@ -181,15 +182,6 @@ class WebhookDeliveryAdmin(KeysetModelAdmin):
 
     def get_readonly_fields(self, _request: HttpRequest, _obj: Any = None) -> tuple[str, ...]:
         return self.fields
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
-        return False
 
     def has_resend_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         is_settled = rows_with(WebhookDelivery, object_id).filter(due_at=None).exists()
