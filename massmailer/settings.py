@@ -165,6 +165,8 @@ PUBLIC_LIMITS = rates(
         "form": "60/m",
         "confirm": "300/m",
         "webhook": "60000/m",
+        # passwords that are tried
+        "login": "30/m",
     },
 )
 

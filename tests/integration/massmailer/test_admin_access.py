@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+import redis
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.management import call_command
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from campaigns.models import Campaign, Lead, LeadImport, Segment, Suppression
+from campaigns.public_limits import limiter
 from delivery.models import Pool, Provider, SendingDomain
 from tests.people import a_campaign, a_lead, a_template, boss, somebody
 
@@ -350,3 +353,15 @@ def everything() -> list[object]:
         list(model.objects.order_by("pk").values())
         for model in (Campaign, Lead, LeadImport, Segment, Suppression, Provider, Pool)
     ]
+
+
+def test_passwords_are_not_tried_without_end(redis_client: redis.Redis) -> None:
+    client = Client(REMOTE_ADDR="203.0.113.9")
+    limiter.forget()
+    guess = {"username": "boss", "password": "secret"}
+    with override_settings(PUBLIC_LIMITS={**settings.PUBLIC_LIMITS, "login": (2, 3600)}):
+        tried = [client.post(reverse("admin:login"), guess).status_code for _ in range(3)]
+        looked = client.get(reverse("admin:login"))
+        elsewhere = Client(REMOTE_ADDR="198.51.100.1").post(reverse("admin:login"), guess)
+    assert tried == [200, 200, 429]
+    assert (looked.status_code, elsewhere.status_code) == (200, 200)
