@@ -13,7 +13,8 @@ import pytest
 import pytest_django
 import redis
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg import sql
 
 from massmailer.embedded import engines, paths, postgres
@@ -61,6 +62,26 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest_django.Djan
         if cursor.fetchone()[0]:
             cursor.execute("TRUNCATE delivery_email, delivery_message, delivery_messageevent")
             cursor.execute("TRUNCATE delivery_messagecontent, delivery_messagecopy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_again_after_a_deadlock() -> Iterator[None]:
+    """The workers of a stack go on reading while a test's tables are emptied; one of the two must give way."""
+    original = DatabaseOperations.execute_sql_flush
+
+    def flush(self: DatabaseOperations, sql_list: list[str]) -> None:
+        for tries_left in reversed(range(5)):
+            try:
+                original(self, sql_list)
+            except OperationalError as error:
+                if not tries_left or not isinstance(error.__cause__, psycopg.errors.DeadlockDetected):
+                    raise
+            else:
+                return
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush)
+        yield
 
 
 @pytest.fixture

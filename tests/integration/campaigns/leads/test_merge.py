@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from campaigns.leads import imports, uploads
+from campaigns.leads.errors import FileRefused
 from campaigns.models import Lead, LeadImport, ListMembership, MailingList
 
 pytestmark = pytest.mark.django_db
@@ -258,7 +259,7 @@ def test_uploads_are_gone_after_the_import_and_files_of_people_are_not(write) ->
 def test_an_upload_that_is_too_large_leaves_nothing_behind(write, settings) -> None:
     settings.IMPORT_MAX_BYTES = 1000
     path = write("email\n" + "a@example.com\n" * 100)
-    with path.open("rb") as file, pytest.raises(imports.FileRefused, match="larger than 1000 bytes"):
+    with path.open("rb") as file, pytest.raises(FileRefused, match="larger than 1000 bytes"):
         imports.create_import(file=file, name="leads.csv")
     assert list(uploads.folder().iterdir()) == []
     assert not LeadImport.objects.exists()
@@ -266,6 +267,6 @@ def test_an_upload_that_is_too_large_leaves_nothing_behind(write, settings) -> N
 
 def test_a_useless_upload_is_refused_where_the_person_stands(write) -> None:
     path = write("name\nAnn\n")
-    with path.open("rb") as file, pytest.raises(imports.FileRefused, match="No column holds"):
+    with path.open("rb") as file, pytest.raises(FileRefused, match="No column holds"):
         imports.create_import(file=file, name="leads.csv")
     assert list(uploads.folder().iterdir()) == []
