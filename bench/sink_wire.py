@@ -48,6 +48,7 @@ class SinkWire(asyncio.BufferedProtocol):
 
     def work(self) -> None:
         """Go on with what has arrived, after a pause. For the two kinds of session to fill in."""
+        # a session that forgot it would wait for ever with data in hand
         raise NotImplementedError
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -30,7 +30,7 @@ class Wire(asyncio.Protocol):
         self._closed: asyncio.Future[None] = loop.create_future()
         self._gone = ""
 
-    # --- hooks, for the subclass that knows what replies mean
+    # --- hooks, for the subclass that knows what replies mean; one left out would lose outcomes silently, so it raises
 
     def on_replies(self, replies: list[Reply]) -> None:
         """Replies arrived after the set-up."""

@@ -25,19 +25,12 @@ from campaigns.models import Campaign, Lead, LeadImport, Segment
 from delivery import domain_keys, warm_up
 from delivery.models import Alert, DeadDecision, Email, Pool, PoolMember, Provider, SendingDomain, WarmUp
 from delivery.providers import add_provider
+from tests.browser import CHROMIUM, FLAGS, NEEDS_BROWSER, PATIENCE_MS
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
 from tracking.models import Breakdown, MinuteRollup
 from tracking.occurrence import happened
 from tracking.record import record
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--no-first-run",
-]  # fmt: skip
-# the machine of a test may be busy
-PATIENCE_MS = 20_000
 
 DNS_REPORT = {
     "state": "error",
@@ -59,10 +52,7 @@ DNS_REPORT = {
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    # a person's machine may lack a browser; .ci/run installs one, so nothing is skipped there
-    pytest.mark.skipif(
-        not CHROMIUM.exists(), reason="no browser: install the package chromium (apt-get install chromium)"
-    ),
+    NEEDS_BROWSER,
 ]
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -6,7 +6,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +19,15 @@ from delivery.providers import add_provider
 from massmailer.processes.background import BackgroundStack
 from massmailer.sandbox import mailbox
 from massmailer.sandbox.mailbox import Message
+from tests.browser import CHROMIUM, FLAGS, NEEDS_BROWSER, PATIENCE_MS
 
-CHROMIUM = Path("/usr/bin/chromium")
 BODY = (
     '<html><body><p>Dear {{ lead.first_name }}</p><p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>'
 )
-PATIENCE_MS = 20_000
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="no browser: install the package chromium"),
+    NEEDS_BROWSER,
 ]
 
 
@@ -38,9 +36,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
     # playwright keeps an event loop in this thread, which Django would take for asynchronous code
     monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         opened = chromium.new_page()
         opened.set_default_timeout(PATIENCE_MS)
         yield opened
