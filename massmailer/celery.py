@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from functools import cached_property
+from typing import Any
 
 from billiard import pool
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import celeryd_init, worker_process_init
 from kombu import Exchange, Queue
+
+from massmailer.processes.give_way import give_way
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")
 
@@ -67,6 +70,15 @@ QUEUES = tuple(TASKS)
 QUEUE_OF = {task: queue for queue, tasks in TASKS.items() for task in tasks}
 
 app = MassMailer("massmailer")
+
+
+@celeryd_init.connect
+def let_others_first(options: dict[str, Any], **_: object) -> None:
+    """A campaign fills every core it gets: whoever waits for an answer or a password reset comes before it."""
+    if list(options.get("queues") or ()) == ["bulk"]:
+        from django.conf import settings
+
+        give_way(settings.BULK_NICENESS)
 
 
 @worker_process_init.connect

@@ -90,12 +90,22 @@ def test_the_whole_stack_comes_up_without_configuration_and_leaves_nothing_behin
     flower = http.client.HTTPConnection("127.0.0.1", stack.options.flower_port, timeout=10)
     wait_for(lambda: _status(flower, "/workers") == 401)
     flower.close()
+    # campaigns take the processor that everything else leaves
+    assert {name for name, pid in children.items() if _gives_way(pid)} == {"worker-bulk"}
     groups = set(children.values())
     assert stack.stop() == 0, logs.tail("stack")
     assert not any(pids.is_alive(pid) for pid in children.values())
     assert groups.isdisjoint(_live_groups())
     assert engines.status() == {"postgres": "stopped", "valkey": "stopped"}
     assert not record.record_file().exists()
+
+
+def _gives_way(pid: int) -> bool:
+    """Whether a process comes after us, and, where the kernel shares by session, its session does too."""
+    group, nice = Path(f"/proc/{pid}/autogroup"), os.getpriority(os.PRIO_PROCESS, pid)
+    if group.exists():
+        assert (int(group.read_text().split()[-1]) > 0) == (nice > os.getpriority(os.PRIO_PROCESS, 0))
+    return nice > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 def _status(connection: http.client.HTTPConnection, path: str) -> int:
