@@ -51,19 +51,13 @@ def model_item(title: str, icon: str, model: str) -> Item:
 def page_item(title: str, icon: str, url_name: str, *permissions: str) -> Item:
     """The sidebar entry of a page of our own; left out where its address does not exist in this installation."""
 
-    def link(_request: HttpRequest) -> str:
+    def link() -> str:
         try:
             return reverse(url_name)
         except NoReverseMatch:
             return ""
 
-    def is_shown(request: HttpRequest) -> bool:
-        return allowed(*permissions)(request) and bool(link(request))
-
-    def is_active(request: HttpRequest) -> bool:
-        return bool(link(request)) and request.path.startswith(link(request))
-
-    return {"title": title, "icon": icon, "link": link, "permission": is_shown, "active": is_active}
+    return {"title": title, "icon": icon, "link": link, "permission": allowed(*permissions)}
 
 
 def work_items() -> list[Item]:
@@ -140,8 +134,8 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": [
             {"title": "Work", "items": work_items()},
-            {"title": "Delivery", "separator": True, "items": delivery_items()},
-            {"title": "System", "separator": True, "items": system_items()},
+            {"title": "Delivery", "items": delivery_items()},
+            {"title": "System", "items": system_items()},
         ],
     },
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import NamedTuple
 
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -19,6 +21,19 @@ ICONS = {
     "bounce": "undo", "complaint": "report", "unsubscribe": "unsubscribe", "resubscribe": "mark_email_read",
     "list": "list_alt", "suppression": "block", "release": "lock_open", "created": "person_add",
 }  # fmt: skip
+
+
+class Line(NamedTuple):
+    """A moment as the page shows it. who: of opens and clicks. link, link_text: what it was about. time: for eyes."""
+
+    icon: str
+    title: str
+    who: str
+    link: str
+    link_text: str
+    detail: str
+    time: str
+    iso: str
 
 
 @report_page(VIEW_EMAILS, VIEW_LEADS)
@@ -34,11 +49,29 @@ def lead_timeline(request: HttpRequest, lead_id: int) -> HttpResponseBase:
         "timeline.html",
         title=title,
         found=found,
-        moments=[(moment, ICONS.get(moment.kind, "circle")) for moment in found.moments],
+        lines=lines_of(request, found.moments),
         next_before=found.next_before.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
         if found.next_before
         else "",
     )
+
+
+def lines_of(request: HttpRequest, moments: tuple[reports.Moment, ...]) -> list[Line]:
+    """Made here: in the template the same costs three times as much, which shows with fifty lines."""
+    campaigns = {pk: reverse("tracking_report", args=[pk]) for pk in {m.campaign_id for m in moments if m.campaign_id}}
+    sees_messages = request.user.has_perm("delivery.view_message")
+    found = []
+    for moment in moments:
+        link, text = campaigns.get(moment.campaign_id or 0, ""), moment.campaign
+        if not link and moment.message_id:
+            link = reverse("delivery_message", args=[moment.message_id]) if sees_messages else ""
+            text = f"Message {moment.message_id}"
+        at = timezone.localtime(moment.at)
+        who = moment.who if moment.kind in ("open", "click") else ""
+        time = f"{at.day} {at:%b %Y, %H:%M:%S}"
+        icon = ICONS.get(moment.kind, "circle")
+        found.append(Line(icon, moment.title, who, link, text, moment.detail, time, at.isoformat()))
+    return found
 
 
 def moment_of(request: HttpRequest) -> dt.datetime | None:

@@ -22,6 +22,7 @@ TIMEOUT_SECONDS = 10
 # a primary is never quiet for so long: beat writes every second
 STALE_SECONDS = 30
 
+READ_ONLY = "SELECT set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %s, true)"
 LAG = "SELECT CASE WHEN pg_is_in_recovery() THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END"
 
 
@@ -41,12 +42,14 @@ def reading(timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[str]:
     Raises ReportTooSlow. Statements that write are refused by PostgreSQL.
     """
     using = alias()
+    is_inside = connections[using].in_atomic_block
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
-            cursor.execute("SET TRANSACTION READ ONLY")
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{int(timeout_seconds * 1000)}ms"])
+            cursor.execute(READ_ONLY, [f"{int(timeout_seconds * 1000)}ms"])
             yield using
-            cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+            if is_inside:
+                # else the limit ends with the transaction
+                cursor.execute("SET LOCAL statement_timeout = 0")
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise ReportTooSlow from error

@@ -346,6 +346,11 @@ def test_the_sidebar_shows_what_a_person_may_open() -> None:
     assert reverse("admin:delivery_provider_changelist") not in page
     assert reverse("admin:auth_user_changelist") not in page
 
+    leads = reverse("admin:campaigns_lead_changelist")
+    whole = boss().get(leads).content.decode()
+    assert reverse("admin:auth_user_changelist") in whole, "what one person may see is not what another may"
+    assert [link.split('"')[0] for link in whole.split('<li><a href="')[1:] if " active" in link[:300]] == [leads]
+
 
 def everything() -> list[object]:
     """The state of all that a dialog could change."""

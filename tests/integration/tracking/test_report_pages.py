@@ -12,6 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -288,7 +289,12 @@ def test_a_timeline_tells_everything_in_order(house: House) -> None:
     assert set(kinds) == {"email", "message", "open", "click", "unsubscribe", "list", "suppression", "created"}
     times = [moment.at for moment in found.moments]
     assert times == sorted(times, reverse=True)
-    page = text_of(boss().get(reverse("tracking_timeline", args=[lead.pk])))
+    client = boss()
+    client.get(reverse("tracking_timeline", args=[lead.pk]))
+    with CaptureQueriesContext(connection) as asked:
+        page = text_of(client.get(reverse("tracking_timeline", args=[lead.pk])))
+    about = [query["sql"] for query in asked if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+    assert len(about) <= 7, "session, person, time limit twice, lead, everything at once, age of the figures"
     for words in ("Garden news", "Offer", house.campaign.name, "Suppressed: added by hand", "Became a lead"):
         assert words in page
     assert reverse("tracking_timeline", args=[lead.pk]) in text_of(
