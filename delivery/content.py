@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -135,13 +135,29 @@ def render_text(source: str, context: Mapping[str, object], *, html: bool) -> st
     return "".join(part if isinstance(part, str) else part.render(context) for part in parse(source, html=html))
 
 
-@lru_cache(maxsize=512)
-def _targets(campaign_id: int) -> dict[int, str]:
-    """All links of a launched campaign: they never change. Raises Link.DoesNotExist, which is not remembered."""
+# the links of launched campaigns, which never change; of more the oldest are read again
+_links: OrderedDict[int, Mapping[int, str]] = OrderedDict()
+CAMPAIGNS_KNOWN = 512
+
+
+def _targets(campaign_id: int) -> Mapping[int, str]:
+    """All links of a launched campaign. Raises Link.DoesNotExist, which is not remembered."""
+    known = _links.get(campaign_id)
+    if known is not None:
+        return known
     targets = dict(Link.objects.filter(campaign_id=campaign_id).values_list("number", "url"))
     if not targets:
         raise Link.DoesNotExist(f"campaign {campaign_id} has no links")
+    _links[campaign_id] = targets
+    if len(_links) > CAMPAIGNS_KNOWN:
+        _links.popitem(last=False)
     return targets
+
+
+def known_target(*, campaign_id: int, number: int) -> str | None:
+    """Where a link leads, where this process can tell without a query; None: ask link_target()."""
+    url = _links.get(campaign_id, {}).get(number)
+    return None if url is None or "{" in url else url
 
 
 def link_target(*, campaign_id: int, number: int, lead_id: int) -> str | None:

@@ -1,8 +1,24 @@
-"""WSGI entry point for gunicorn."""
+"""WSGI entry point for gunicorn: the busiest public doors on their short way, Django for everything else."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "massmailer.settings")
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+# its imports need the apps to be ready
+from massmailer import doors  # noqa: E402
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Answer one request."""
+    answer = doors.answer(environ)
+    if answer is None:
+        return django_application(environ, start_response)
+    start_response(answer.status, answer.headers)
+    return [answer.body]

@@ -120,6 +120,9 @@ def happened(
 
 
 def _clean(text: str) -> str:
+    # as nearly all are
+    if text.isascii() and text.isprintable():
+        return text[:USER_AGENT_CHARACTERS]
     return text[:USER_AGENT_CHARACTERS].encode(errors="replace").decode().translate(CONTROL)
 
 

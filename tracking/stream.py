@@ -20,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from delivery import metrics
+from tracking.appender import Appender
 from tracking.occurrence import Occurrence
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def append(occurrence: Occurrence) -> bool:
         return False
     entries = [*_away.take(), entry]
     try:
-        _add(entries)
+        _appender(settings.REDIS_URL).append([one.text for one in entries])
     except redis.TimeoutError as error:
         _away.until = time.monotonic() + PAUSE_SECONDS
         _away.keep(entries, str(error))
@@ -94,15 +95,9 @@ class Kept(NamedTuple):
     text: str
 
 
-def _add(entries: Sequence[Kept]) -> None:
-    session = client(settings.REDIS_URL, TIMEOUT_SECONDS)
-    if len(entries) == 1:
-        session.xadd(EVENTS, {FIELD: entries[0].text}, maxlen=MAX_ENTRIES, approximate=True)
-        return
-    with session.pipeline(transaction=False) as pipeline:
-        for entry in entries:
-            pipeline.xadd(EVENTS, {FIELD: entry.text}, maxlen=MAX_ENTRIES, approximate=True)
-        pipeline.execute()
+@lru_cache(maxsize=4)
+def _appender(url: str) -> Appender:
+    return Appender(lambda: client(url, TIMEOUT_SECONDS), name=EVENTS, field=FIELD, most=MAX_ENTRIES)
 
 
 def append_safely(occurrence: Occurrence) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -37,8 +39,8 @@ def pixel(request: HttpRequest, token: str) -> HttpResponse:
     subject = subject_of(Door.OPEN, token)
     if subject is None:
         return not_found()
-    _append("open", request, subject)
-    return private(HttpResponse(PIXEL, content_type="image/gif"))
+    note("open", request.META, visitor.network(request), subject)
+    return transparent()
 
 
 @require_safe
@@ -55,8 +57,8 @@ def click(request: HttpRequest, token: str, number: int) -> HttpResponse:
         return come_back_later()
     if target is None:
         return not_found()
-    _append("click", request, subject, number)
-    return private(HttpResponseRedirect(target))
+    note("click", request.META, visitor.network(request), subject, number)
+    return onward(target)
 
 
 @require_safe
@@ -78,8 +80,19 @@ def view_in_browser(_request: HttpRequest, token: str) -> HttpResponse:
     return private(response)
 
 
-def _append(kind: str, request: HttpRequest, subject: Subject, number: int | None = None) -> None:
-    visit = visitor.visit(kind, request)
+def transparent() -> HttpResponse:
+    """The pixel."""
+    return private(HttpResponse(PIXEL, content_type="image/gif"))
+
+
+def onward(target: str) -> HttpResponse:
+    """On to a link's target."""
+    return private(HttpResponseRedirect(target))
+
+
+def note(kind: str, meta: Mapping[str, Any], network: str, subject: Subject, number: int | None = None) -> None:
+    """Put an open or a click on the stream. meta: the request's CGI variables; network: as in visitors.Origin."""
+    visit = visitor.visit(kind, meta)
     verdict = rules.current().classify(visit)
     stream.append(
         happened(
@@ -89,7 +102,7 @@ def _append(kind: str, request: HttpRequest, subject: Subject, number: int | Non
             who=verdict.who,
             who_reason=verdict.reason,
             user_agent=visit.user_agent,
-            network=visitor.network(request),
+            network=network,
             data=visit.signals(),
         )
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.http import HttpRequest
 
 from campaigns.visitors import network
@@ -10,14 +13,19 @@ from tracking.who import Visit
 
 __all__ = ["network", "user_agent", "visit"]
 
-PURPOSE_HEADERS = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+# Sec-Purpose, Purpose, X-Purpose, X-Moz
+PURPOSE_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 
 
 def user_agent(request: HttpRequest) -> str:
     return request.headers.get("User-Agent", "")[:USER_AGENT_CHARACTERS]
 
 
-def visit(kind: str, request: HttpRequest) -> Visit:
-    """The request as the rules of `who` see it. kind: "open" or "click"."""
-    purpose = " ".join(request.headers.get(name, "") for name in PURPOSE_HEADERS)
-    return Visit(kind, request.method or "GET", user_agent(request), purpose.strip().lower())
+def visit(kind: str, meta: Mapping[str, Any]) -> Visit:
+    """The request with these CGI variables (a WSGI environ, or `request.META`) as the rules of `who` see it.
+
+    kind: "open" or "click".
+    """
+    agent = meta.get("HTTP_USER_AGENT", "")[:USER_AGENT_CHARACTERS]
+    purpose = " ".join([meta[name] for name in PURPOSE_HEADERS if name in meta])
+    return Visit(kind, meta["REQUEST_METHOD"], agent, purpose.strip().lower())

@@ -74,7 +74,7 @@ def make_sent(redis_client: redis.Redis, db: None) -> MakeSent:
 
     def make(leads: int = 1, *, to_list: bool = False, delivered: bool = True) -> Sent:
         forget_partitioned_rows()
-        content._targets.cache_clear()
+        content._links.clear()
         mailing_list = MailingList.objects.create(name="Garden news") if to_list else None
         campaign = Campaign.objects.create(
             name="Spring", subject="Hello", from_email="news@sender.example", body=BODY, body_format="html",
@@ -137,8 +137,16 @@ def drain_in_a_process(failpoint: str = "") -> subprocess.CompletedProcess[str]:
 
 def in_a_process(code: str, failpoint: str = "") -> subprocess.CompletedProcess[str]:
     """Some Python in a process of its own, against this test's database; `failpoint`: "name:path"."""
+    environment = {**process_environment(), "MASSMAILER_FAILPOINT": failpoint}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def process_environment() -> dict[str, str]:
+    """The environment of a process of its own that uses this test's database, Redis and keys."""
     url = urlsplit(settings.DATABASE_URL)
-    environment = {
+    return {
         **os.environ,
         "DATABASE_URL": urlunsplit(url._replace(path=f"/{connection.settings_dict['NAME']}")),
         "REDIS_URL": settings.REDIS_URL,
@@ -146,12 +154,8 @@ def in_a_process(code: str, failpoint: str = "") -> subprocess.CompletedProcess[
         "ENCRYPTION_KEYS": ",".join(settings.ENCRYPTION_KEYS),
         "ALLOWED_HOSTS": "localhost",
         "FLOWER_BASIC_AUTH": "test:test",
-        "MASSMAILER_FAILPOINT": failpoint,
         "DJANGO_SETTINGS_MODULE": "massmailer.settings",
     }
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 @pytest.fixture

@@ -48,4 +48,4 @@ def test_behind_two_proxies_everybody_is_not_the_first_of_them(forwarded: str, e
 @pytest.mark.parametrize("name", ["Purpose", "Sec-Purpose", "X-Purpose", "X-Moz"])
 def test_every_spelling_of_a_prefetch_is_seen(name: str) -> None:
     request = RequestFactory().get("/", headers={name: "Prefetch"})
-    assert visitor.visit("click", request).purpose == "prefetch"
+    assert visitor.visit("click", request.META).purpose == "prefetch"
