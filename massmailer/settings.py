@@ -219,6 +219,7 @@ MIDDLEWARE = [
     "massmailer.middleware.DoorsMiddleware",
     "massmailer.api.middleware.ApiProblemsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "massmailer.api.middleware.ProgramsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

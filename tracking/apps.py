@@ -30,7 +30,7 @@ class TrackingConfig(AppConfig):
         register_exporter("webhook_deliveries", told)
         register_eraser(forget_lead)
         register_person_eraser(forget_stranger)
-        register_listener(hooks.message_changed)
+        register_listener(hooks.message_changed, hooks.OF_MESSAGES)
         register_state_listener(hooks.campaign_moved)
         for field in FIELDS:
             register_field(field)

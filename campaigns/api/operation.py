@@ -18,15 +18,21 @@ ALWAYS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
 class ApiOperation(Operation):
-    """One method of one address. max_body_bytes and body_types: what it takes; an empty tuple takes any type."""
+    """One method of one address.
+
+    max_body_bytes and body_types: what it takes; an empty tuple takes any type. commits: all that the handler writes is
+    one service's, which commits by itself; it needs no transaction around it.
+    """
 
     max_body_bytes = 1024 * 1024
+    commits = False
     body_types: tuple[str, ...] = (bodies.JSON_TYPE,)
 
     def clone(self) -> ApiOperation:
         cloned = super().clone()
         assert isinstance(cloned, ApiOperation)  # noqa: S101 (for mypy: ninja's clone keeps the class)
         cloned.max_body_bytes, cloned.body_types = self.max_body_bytes, self.body_types
+        cloned.commits = self.commits
         return cloned
 
     def run(self, request: HttpRequest, **path: Any) -> HttpResponseBase:
@@ -48,9 +54,9 @@ class ApiOperation(Operation):
         key = caller(request)
         headers.update(limits.take(key))
         bodies.read(request, self.max_body_bytes, self.body_types)
-        if request.method == "GET":
-            return super().run(request, **path)
         name = request.headers.get(idempotency.HEADER) if request.method == "POST" else None
+        if request.method == "GET" or (self.commits and name is None):
+            return super().run(request, **path)
         if name is None:
             return idempotency.whole(lambda: super(ApiOperation, self).run(request, **path))
         return idempotency.once(request, key, name, lambda: super(ApiOperation, self).run(request, **path))

@@ -71,6 +71,7 @@ class ApiRouter(Router):
         problems: tuple[int, ...] = (),
         example: Any = None,
         etag: bool = False,
+        commits: bool = ApiOperation.commits,
         max_body_bytes: int = ApiOperation.max_body_bytes,
         body_types: tuple[str, ...] = ApiOperation.body_types,
         openapi: dict[str, Any] | None = None,
@@ -79,7 +80,7 @@ class ApiRouter(Router):
 
         response: a schema, or a mapping of status to schema. verb: of the scope, read for GET and write for others.
         problems: statuses that this operation answers beside those that all have. example: of the JSON body.
-        etag: the answer has an ETag, and If-None-Match (GET) or If-Match are honoured.
+        etag: the answer has an ETag, and If-None-Match (GET) or If-Match are honoured. commits: see ApiOperation.
         """
         scope = f"{self.resource}:{verb or ('read' if method == 'GET' else 'write')}"
         assert scope in scopes.BY_NAME, scope  # noqa: S101 (at import time, for whoever adds an operation)
@@ -98,7 +99,7 @@ class ApiRouter(Router):
                 summary=summary.rstrip("."), description=f"{description.strip()}\n\nScope: `{scope}`.".strip(),
                 openapi_extra=extra,
             )  # fmt: skip
-            made.max_body_bytes, made.body_types = max_body_bytes, body_types
+            made.max_body_bytes, made.body_types, made.commits = max_body_bytes, body_types, commits
             return handler
 
         return register

@@ -59,7 +59,7 @@ class MessageFilter(Schema):
 Filter = Annotated[MessageFilter, Query()]
 
 
-@router.create("", response={202: AcceptedPage}, example=EXAMPLE, max_body_bytes=MAX_BODY_BYTES)
+@router.create("", response={202: AcceptedPage}, example=EXAMPLE, commits=True, max_body_bytes=MAX_BODY_BYTES)
 def send_message(request: HttpRequest, message: MessageIn) -> HttpResponse:
     """Send a message to one or up to 1,000 recipients.
 

@@ -114,6 +114,11 @@ class _Recent:
 recent = _Recent()
 
 
+def are_stored(rows: Sequence[Stored]) -> bool:
+    """Whether this process knows that these rows stand."""
+    return all(row.digest in recent for row in rows)
+
+
 def store(rows: Sequence[Stored]) -> None:
     """Make sure that these rows stand, in the caller's transaction."""
     missing = sorted((row for row in rows if row.digest not in recent), key=lambda row: row.digest)

@@ -38,27 +38,28 @@ class Statement(NamedTuple):
 
 
 Listener = Callable[[Sequence[Change]], Iterable[Statement]]
-_listeners: list[Listener] = []
+_listeners: dict[Listener, frozenset[str]] = {}
 
 
-def register_listener(listener: Listener) -> None:
-    """Add what a layer above writes for changes: it is called before the transaction of the changes commits.
+def register_listener(listener: Listener, kinds: Iterable[str]) -> None:
+    """Add what a layer above writes for changes of these kinds: it is called before their transaction commits.
 
     It gives statements, which are executed in that transaction, instead of executing them: workers record on a
     connection of their own, inside a running loop, where nothing may be waited for. What it gives must be quick, and
     must not fail: an error takes the change with it. Call this in AppConfig.ready(); the same function is added once.
     """
-    if listener not in _listeners:
-        _listeners.append(listener)
+    _listeners[listener] = frozenset(kinds)
 
 
-def has_listeners() -> bool:
-    return bool(_listeners)
+def has_listeners(kind: str) -> bool:
+    """Whether anybody is told of changes of that kind."""
+    return any(kind in kinds for kinds in _listeners.values())
 
 
 def _statements(changes: Sequence[Change]) -> Iterator[Statement]:
-    for listener in _listeners if changes else ():
-        yield from listener(changes)
+    for listener, kinds in _listeners.items():
+        if wanted := [change for change in changes if change.kind in kinds]:
+            yield from listener(wanted)
 
 
 def tell(changes: Sequence[Change]) -> None:

@@ -5,5 +5,6 @@ worker posts it later, at least once: a receiver tells repeats by `webhook-id`. 
 """
 
 from tracking.hooks.enqueue import campaign_moved, enqueue, message_changed
+from tracking.hooks.kinds import OF_MESSAGES
 
-__all__ = ["campaign_moved", "enqueue", "message_changed"]
+__all__ = ["OF_MESSAGES", "campaign_moved", "enqueue", "message_changed"]

@@ -31,9 +31,9 @@ def enqueue(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
 
 
 def message_changed(changes: Sequence[Change]) -> Iterable[Statement]:
-    """A listener of `delivery.messages.events`: one statement, which finds out by itself who wants to know."""
-    news = [_of_message(change, OF_MESSAGES[change.kind]) for change in changes if change.kind in OF_MESSAGES]
-    return [Statement(sql.ENQUEUE, columns(news))] if news else []
+    """A listener for the kinds of OF_MESSAGES: one statement, which finds out by itself who wants to know."""
+    news = [_of_message(change, OF_MESSAGES[change.kind]) for change in changes]
+    return [Statement(sql.ENQUEUE, columns(news))]
 
 
 def campaign_moved(campaign_id: int, state: str) -> None:

@@ -9,6 +9,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import psutil
@@ -64,32 +66,46 @@ class Shop(threading.Thread):
             number += 1
 
     def _send(self, number: int) -> None:
-        body = {
-            "to": [{"email": f"buyer{number}@example.com", "data": {"number": number}}],
-            "subject": "Order {{ data.number }}",
-            "html": "<p>Thank you.</p>",
-        }
-        headers = {
-            "Authorization": f"Bearer {self.secret}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": f"order-{number}",
-        }
         until = time.monotonic() + 60
         while time.monotonic() < until:
             began = time.monotonic()
             try:
-                session = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-                session.request("POST", "/api/v1/messages", json.dumps(body), headers)
-                answer = session.getresponse()
-                text = answer.read()
-                session.close()
+                status, _, text = post(self.port, self.secret, number)
             except (OSError, http.client.HTTPException):
                 continue
-            if answer.status == 202:
+            if status == 202:
                 self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
                 (self.accepted[number],) = [one["id"] for one in json.loads(text)["messages"]]
                 return
-            assert answer.status in (409, 503), (answer.status, text)
+            assert status in (409, 503), (status, text)
+
+
+def post(port: int, secret: str, number: int) -> tuple[int, bool, bytes]:
+    """Send an order over a connection of its own; status, whether the answer is an earlier one, and the answer."""
+    body = {
+        "to": [{"email": f"buyer{number}@example.com", "data": {"number": number}}],
+        "subject": "Order {{ data.number }}",
+        "html": "<p>Thank you.</p>",
+    }
+    headers = {
+        "Authorization": f"Bearer {secret}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": f"order-{number}",
+    }
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as session:
+        session.request("POST", "/api/v1/messages", json.dumps(body), headers)
+        answer = session.getresponse()
+        return answer.status, answer.getheader("Idempotent-Replayed") is not None, answer.read()
+
+
+def post_fifty_times_at_once(port: int, secret: str, number: int) -> int:
+    """One order in fifty requests on all threads of all web processes; the id of the one message that it becomes."""
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: post(port, secret, number), range(50)))
+    assert {status for status, _, _ in answers} == {202}
+    assert [is_replayed for _, is_replayed, _ in answers].count(False) == 1
+    (text,) = {text for _, _, text in answers}
+    return int(json.loads(text)["messages"][0]["id"])
 
 
 def test_nothing_that_was_accepted_is_lost_or_doubled(stack: BackgroundStack) -> None:
@@ -100,6 +116,7 @@ def test_nothing_that_was_accepted_is_lost_or_doubled(stack: BackgroundStack) ->
         dead = add_provider(name="Dead", url=f"smtp://127.0.0.1:{nobody}")
         PoolMember.objects.exclude(provider=dead).update(tier=2)
         _, secret = keys.create_key(name="Shop", scopes=["messages:write"], rate_per_second=None)
+        raced = post_fifty_times_at_once(stack.options.port, secret, 0)
         shops = [Shop(stack.options.port, secret, first * 1_000_000) for first in (1, 2, 3)]
         for shop in shops:
             shop.start()
@@ -124,7 +141,7 @@ def test_nothing_that_was_accepted_is_lost_or_doubled(stack: BackgroundStack) ->
         for shop in shops:
             shop.join(60)
 
-        orders = {number: found for shop in shops for number, found in shop.accepted.items()}
+        orders = {0: raced} | {number: found for shop in shops for number, found in shop.accepted.items()}
         addresses = {f"buyer{number}@example.com" for number in orders}
         wait_for(lambda: settled(len(orders)), 90, "every message is settled")
         rows = {row.id: row for row in Message.objects.all()}

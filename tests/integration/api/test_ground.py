@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from redis import Redis
 
 from campaigns.api import keys, limits
@@ -212,6 +212,24 @@ def test_refusals_that_no_handler_sees_are_problem_details_too(method: str, path
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["status"] == status
+
+
+def test_a_program_is_answered_as_carefully_as_a_person_and_in_one_language() -> None:
+    program = Program()
+    answer = program.post("templates", BODY, accept_language="de", origin="https://evil.example", host="localhost")
+
+    assert answer.status_code == 201
+    assert answer["X-Frame-Options"] == "SAMEORIGIN"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Content-Security-Policy"].startswith("default-src 'self'")
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert not {"Set-Cookie", "Content-Language"} & set(answer.headers)
+    with translation.override("de"):  # as the last page that this thread made
+        assert places(program.post("templates", {**BODY, "name": ""}))["#/name"].isascii()
+        assert translation.get_language() == "en"
+    refused = program.get("templates", host="evil.example")
+    assert refused.status_code == 400
+    assert refused["Content-Type"] == "application/problem+json"
 
 
 def test_pages_follow_each_other_and_miss_nothing() -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from bench.sink import Rule, Sink
 from campaigns.addresses import digest
@@ -21,6 +24,7 @@ from delivery import message_sender
 from delivery.messages import content, events, senders
 from delivery.models import Message, MessageContent, SendingDomain
 from delivery.providers import add_provider
+from massmailer.embedded import postgres
 from tests.api_client import Program, places
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -52,6 +56,20 @@ def ids(response: Any) -> list[int]:
 
 def received(sink: Sink) -> list[EmailMessage]:
     return [email.message_from_bytes(one.content, policy=email.policy.default) for one in sink.messages()]  # type: ignore[misc]
+
+
+def test_a_message_whose_content_is_known_costs_one_statement_that_commits_by_itself(
+    django_assert_num_queries: Callable[[int], AbstractContextManager[CaptureQueriesContext]],
+) -> None:
+    program = Program()
+    ids(program.post("messages", ORDER))
+    with django_assert_num_queries(1) as asked:
+        (message_id,) = ids(program.post("messages", ORDER))
+
+    assert "INSERT INTO delivery_message" in asked.captured_queries[0]["sql"]
+    with psycopg.connect(postgres.url(f"test_{postgres.DATABASE}")) as other:
+        row = other.execute("SELECT status FROM delivery_message WHERE id = %s", [message_id]).fetchone()
+    assert row == ("queued",)
 
 
 def test_an_order_arrives_as_it_was_sent_and_tells_its_history(sink: Sink) -> None:
@@ -283,7 +301,7 @@ def test_listeners_write_in_the_transaction_of_the_change(sink: Sink, monkeypatc
             for kind in sorted(kinds)
         ]
 
-    monkeypatch.setattr(events, "_listeners", [listener])
+    monkeypatch.setattr(events, "_listeners", {listener: frozenset({"accepted", "sent"})})
     (message_id,) = ids(Program().post("messages", {**ORDER, "tags": ["order"], "metadata": {"order": "7"}}))
     message_sender.send_due()
     assert Message.objects.get(id=message_id).to_name == "Ada Lovelace accepted sent"
