@@ -97,7 +97,7 @@ def accept(outgoing: Outgoing, *, any_sender: bool = False) -> list[Accepted]:
     if complaints or stream is None:
         raise MessageRefused(complaints)
     contents = [*outgoing.files, outgoing.content]
-    # one statement commits by itself: BEGIN and COMMIT are two round trips, as a savepoint in the caller's transaction is
+    # one statement commits by itself: BEGIN and COMMIT are two round trips more, and so is a savepoint
     is_one_statement = not events.has_listeners("accepted") and content.are_stored(contents)
     with nullcontext() if is_one_statement else transaction.atomic(savepoint=False):
         content.store(contents)
