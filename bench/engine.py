@@ -1,6 +1,6 @@
 """Measure the SMTP engine alone: one process of ours against the sink in another.
 
-python -m bench.engine [--sizes 2000 50000] [--count 20000] [--latency-ms 0] [--connections 20]
+python -m bench.engine [--sizes 2000 50000] [--count 20000] [--latency-ms 0] [--connections 20] [--chunking]
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ async def send_all(port: int, messages: list[SmtpMessage], connections: int) -> 
     return failed, in_use
 
 
-def measure(size_bytes: int, count: int, latency_ms: float, connections: int) -> str:
+def measure(size_bytes: int, count: int, latency_ms: float, connections: int, *, chunking: bool) -> str:
     """Run once and return one line of figures: CPU is user + system time of each side, per message."""
     data = build_data(size_bytes)
-    messages = [SmtpMessage(f"b+{n}@bounce.example", f"user{n}@example.com", data) for n in range(count)]
-    with Sink(Options(keep_recipients=False, latency_ms=latency_ms), process=True) as sink:
+    messages = [
+        SmtpMessage(f"b+{n}@bounce.example", f"user{n}@example.com", data, checked_size=len(data)) for n in range(count)
+    ]
+    with Sink(Options(keep_recipients=False, latency_ms=latency_ms, chunking=chunking), process=True) as sink:
         before, began, ours = sink.stats()["cpu_seconds"], time.perf_counter(), time.process_time()
         failed, in_use = uvloop.run(send_all(sink.port, messages, connections))
         took, ours = time.perf_counter() - began, time.process_time() - ours
@@ -65,9 +67,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20000)
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--chunking", action="store_true", help="the sink offers CHUNKING")
     given = parser.parse_args()
     for size_bytes in given.sizes:
-        print(measure(size_bytes, given.count, given.latency_ms, given.connections), flush=True)
+        line = measure(size_bytes, given.count, given.latency_ms, given.connections, chunking=given.chunking)
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -167,6 +167,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, list[Rule]]:
     add("--tls", choices=("", "starttls", "implicit"), default="")
     add("--user", action="append", default=[], metavar="NAME:PASSWORD")
     add("--no-pipelining", dest="pipelining", action="store_false")
+    add("--chunking", action="store_true", help="offer CHUNKING and take BDAT")
     add("--size-limit", type=int, default=0, metavar="BYTES")
     add("--fast", dest="keep_recipients", action="store_false", help="count only")
     add("--once", action="store_true", help="count recipients that come again")

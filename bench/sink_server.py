@@ -32,6 +32,7 @@ class Options:
     users: dict[str, str] = field(default_factory=dict)
     auth_mechanisms: str = "PLAIN LOGIN"
     pipelining: bool = True
+    chunking: bool = False
     eight_bit: bool = True
     smtputf8: bool = True
     size_limit: int = 0
@@ -79,6 +80,7 @@ class SinkServer:
             self.behaviour,
             self.store,
             pipelining=options.pipelining,
+            chunking=options.chunking,
             size_limit=options.size_limit,
             smtputf8=options.smtputf8,
             eight_bit=options.eight_bit,

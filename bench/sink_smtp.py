@@ -21,14 +21,19 @@ class SinkConnection(SinkWire):
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
-        self._pending = b""
+        # what has arrived and was not yet worked through begins at `_at`
+        self._pending, self._at = b"", 0
         self._user = ""
         self._login: Callable[[bytes], None] | None = None
         self._in_data = False
+        # octets of a BDAT chunk that are still to come, whether it is the last, and whether nobody may have it
+        self._chunk_left, self._chunk_is_last, self._chunk_is_void = 0, False, False
+        self._in_chunk = False
         self._commands: dict[bytes, Callable[[bytes], None]] = {
             b"MAIL": self._mail,
             b"RCPT": self._rcpt,
             b"DATA": self._data,
+            b"BDAT": self._bdat,
             b"EHLO": self._ehlo,
             b"HELO": self._helo,
             b"RSET": self._rset,
@@ -51,32 +56,56 @@ class SinkConnection(SinkWire):
     def buffer_updated(self, nbytes: int) -> None:
         if self._in_data and not self._blocked and not self._pending:
             self._content(nbytes)
+        elif self._skips_chunk and nbytes > self._chunk_left:
+            start = self._chunk_left
+            self._chunk_end(start)
+            self._pending += bytes(self._view[start:nbytes])
+            self.work()
+        elif self._skips_chunk and nbytes < self._chunk_left:
+            self._size += nbytes
+            self._chunk_left -= nbytes
         else:
             self._pending += bytes(self._view[:nbytes])
             self.work()
         self.flush()
 
+    @property
+    def _skips_chunk(self) -> bool:
+        """What arrives is content of which only the length matters."""
+        return self._in_chunk and self._headers_seen and not (
+            self._blocked or self._pending or self._store.wants_content
+        )
+
     # --- commands
 
     def work(self) -> None:
         """Work through the lines that are there, until content begins, a rule blocks, or no line is left."""
-        while self._pending and not self._blocked and not self._closed:
+        while self._at < len(self._pending) and not self._blocked and not self._closed:
             if self._in_data:
-                data, self._pending = self._pending, b""
-                self._content_bytes(data)
+                self._content_bytes(self._rest())
                 continue
-            line, found, rest = self._pending.partition(b"\n")
-            if not found:
-                if len(line) > MAX_LINE_BYTES:
+            if self._in_chunk:
+                self._chunk()
+                continue
+            start, end = self._at, self._pending.find(b"\n", self._at)
+            if end < 0:
+                if len(self._pending) - start > MAX_LINE_BYTES:
                     self._transport.abort()
-                return
-            self._pending = rest
-            line = line.rstrip(b"\r")
+                break
+            self._at = end + 1
+            line = self._pending[start:end].rstrip(b"\r")
             if self._login is not None:
                 step, self._login = self._login, None
                 step(line)
             else:
                 self._commands.get(line[:4].upper(), self._unknown)(line)
+        self._pending = self._rest()
+
+    def _rest(self) -> bytes:
+        """Take what was not yet worked through."""
+        rest = self._pending[self._at :]
+        self._pending, self._at = b"", 0
+        return rest
 
     def _unknown(self, _line: bytes) -> None:
         self._store.counts["unknown_commands"] += 1
@@ -86,6 +115,7 @@ class SinkConnection(SinkWire):
         shared = self._shared
         offers = ["sink.example", "ENHANCEDSTATUSCODES", f"SIZE {shared.size_limit or 104857600}"]
         offers += ["PIPELINING"] * shared.pipelining + ["8BITMIME"] * shared.eight_bit + ["SMTPUTF8"] * shared.smtputf8
+        offers += ["CHUNKING"] * shared.chunking
         if shared.starttls is not None and not self._secure:
             offers.append("STARTTLS")
         if shared.users:
@@ -119,6 +149,18 @@ class SinkConnection(SinkWire):
         elif self.say("DATA", b"354 Go ahead\r\n", self._recipients):
             self._in_data = True
 
+    def _bdat(self, line: bytes) -> None:
+        words = line.split()
+        if not self._shared.chunking or len(words) < 2 or not words[1].isdigit():
+            self._unknown(line)
+            return
+        self._in_chunk, self._chunk_left = True, int(words[1])
+        self._chunk_is_last = len(words) > 2 and words[2].upper() == b"LAST"
+        # its octets follow whatever is thought of it
+        self._chunk_is_void = not self._recipients
+        if not self._chunk_left:
+            self._chunk_end(0)
+
     def _rset(self, _line: bytes) -> None:
         self._forget()
         self.say("RSET", b"250 2.0.0 OK\r\n")
@@ -138,7 +180,7 @@ class SinkConnection(SinkWire):
         if context is None or self._secure:
             self._out.append(b"502 5.5.1 No TLS here\r\n")
         elif self.say("STARTTLS", b"220 2.0.0 Go ahead\r\n"):
-            self._blocked, self._pending = True, b""
+            self._blocked, self._pending, self._at = True, b"", 0
             self._transport.pause_reading()
             self.flush()
             task = self._loop.create_task(self._upgrade(context))
@@ -205,6 +247,35 @@ class SinkConnection(SinkWire):
             self._size += at + 2
             self._end_of_data(b"", bytes(self._view[at + 5 : nbytes]))
 
+    def _chunk(self) -> None:
+        """Take what is there of a chunk."""
+        start, size = self._at, min(self._chunk_left, len(self._pending) - self._at)
+        if not self._chunk_is_void and not self._headers_seen:
+            head = self._pending[start : start + size] if self._store.wants_recipients else b""
+            if not self._begins(head):
+                self._in_chunk = False
+                return
+        if self._store.wants_content and not self._chunk_is_void:
+            self._kept += self._pending[start : start + size]
+        self._at += size
+        if size == self._chunk_left:
+            self._chunk_end(size)
+        else:
+            self._size += size
+            self._chunk_left -= size
+
+    def _chunk_end(self, nbytes: int) -> None:
+        """The last octets of a chunk are here."""
+        self._in_chunk, self._chunk_left = False, 0
+        self._size += nbytes
+        if self._chunk_is_void:
+            self._size = 0
+            self._out.append(b"503 5.5.1 RCPT first\r\n")
+        elif self._chunk_is_last:
+            self._end_of_data(bytes(self._kept[2:]), b"", is_chunk=True)
+        else:
+            self._out.append(b"250 2.0.0 OK\r\n")
+
     def _content_bytes(self, data: bytes) -> None:
         if not self._headers_seen and not self._begins(data):
             return
@@ -246,7 +317,7 @@ class SinkConnection(SinkWire):
         self._blocked = True
         return False
 
-    def _end_of_data(self, content: bytes, rest: bytes) -> None:
+    def _end_of_data(self, content: bytes, rest: bytes, *, is_chunk: bool = False) -> None:
         self._in_data = False
         sender, recipients = self._sender or "", self._recipients
         message_id, size = self._message_id, self._size
@@ -258,8 +329,9 @@ class SinkConnection(SinkWire):
             self._out.append(_QUEUED)
         else:
             self.misbehave(rule, _QUEUED)
-        self._pending += rest
-        self.work()
+        if not is_chunk:
+            self._pending += rest
+            self.work()
 
 
 def _keeps(rule: Rule) -> bool:

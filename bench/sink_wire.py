@@ -21,6 +21,7 @@ class Shared:
     behaviour: Behaviour
     store: Store
     pipelining: bool = True
+    chunking: bool = False
     size_limit: int = 0
     smtputf8: bool = True
     eight_bit: bool = True

@@ -48,7 +48,7 @@ def run_product(load: Load, given: argparse.Namespace, folder: Path) -> Sent:
 
     size = sizing(given.latency_ms, given.workers)
     options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=size.children)
-    with BackgroundStack(options), references.open_sink(given.latency_ms) as sink:
+    with BackgroundStack(options), references.open_sink(given.latency_ms, chunking=not given.no_chunking) as sink:
         manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
         allow_connections(size.connections)
         make_leads(load.leads)
@@ -82,6 +82,7 @@ def parse() -> argparse.Namespace:
     add("--links", type=int, default=5, metavar="N", help="tracked ones, each in the HTML and in the plain text")
     add("--dkim", action="store_true", help="sign every message with RSA of 2048 bits")
     add("--latency-ms", type=float, default=0.0, metavar="MS", help="the sink answers so late")
+    add("--no-chunking", action="store_true", help="the sink does not offer CHUNKING, so that each message waits for its 354")
     add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: by docs/capacity.md")
     add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")
     add("--json", action="store_true", help="one JSON object instead of the table")

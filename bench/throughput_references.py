@@ -147,9 +147,10 @@ PYTHON: dict[str, Callable[[int, int, int], None]] = {
 }
 
 
-def open_sink(latency_ms: float) -> Sink:
+def open_sink(latency_ms: float, *, chunking: bool = True) -> Sink:
     """The sink of benchmarks: it counts and looks for repeats, and keeps nothing else."""
-    return Sink(Options(keep_recipients=False, once=True, latency_ms=latency_ms), process=True)
+    options = Options(keep_recipients=False, once=True, latency_ms=latency_ms, chunking=chunking)
+    return Sink(options, process=True)
 
 
 def main() -> None:

@@ -38,6 +38,15 @@ class Host(Protocol):
     def take(self) -> Job | None:
         """Hand out the next message whose time is not over, or None."""
 
+    def flies_next(self) -> bool:
+        """The next message may go in a flight (see `flight`)."""
+
+    def take_flight(self, most: int, most_bytes: int) -> list[Job]:
+        """Hand out the next messages that may go in one flight, at most so many."""
+
+    def flight_lost(self) -> None:
+        """Messages of a flight were left without an answer."""
+
     def finish(self, job: Job, outcome: Outcome) -> None:
         """The message has its outcome."""
 
@@ -107,7 +116,7 @@ class Connection(Wire):
         self._expected.clear()
         self._answered = True
         if job is not None:
-            self._host.finish(job, _accepted_line(line))
+            self._host.finish(job, accepted_line(line))
             self.completed += 1
         self._send_content()
 
@@ -133,7 +142,7 @@ class Connection(Wire):
                 # what follows a 354 in one read cannot be the answer to content that was not yet written
                 self.cut("the server answered the content before it was sent")
             elif not self._expected:
-                self.cut(_goodbye(reply))
+                self.cut(goodbye(reply))
             else:
                 self._handlers[self._expected.popleft()](reply)
             if self._gone:
@@ -142,7 +151,7 @@ class Connection(Wire):
             self.expires = self._loop.time() + self._limits[self._expected[0]]
 
     def _said_goodbye(self, reply: Reply) -> None:
-        self.cut(_goodbye(reply), reply)
+        self.cut(goodbye(reply), reply)
 
     # --- transactions
 
@@ -190,7 +199,7 @@ class Connection(Wire):
     def _on_mail(self, reply: Reply) -> None:
         if reply.code == 421 and self.completed and self._job is not None and not self._job.moved:
             # the end of a session that has served before (some servers count) is no verdict on this message
-            self.cut(_goodbye(reply))
+            self.cut(goodbye(reply))
         elif self._accepts_step(reply, about_recipient=False) and (
             not self.capabilities.pipelining and self._lines is not None
         ):
@@ -252,7 +261,7 @@ class Connection(Wire):
             # the server waits for content: only closing ends that without handing it an empty message
             self.cut("a message was too late for its content")
             return
-        following = self._take() if self.capabilities.pipelining else None
+        following = self._following()
         self._body, self._job = job, None
         self._expected.append(DOT)
         tail = b".\r\n" if following is None else b".\r\n" + self._begin(*following)
@@ -265,6 +274,10 @@ class Connection(Wire):
             # one buffer costs less than the list of two
             self.transport.write(message.data + tail)
 
+    def _following(self) -> tuple[Job, Envelope] | None:
+        """The message whose envelope leaves with the content of the current one."""
+        return self._take() if self.capabilities.pipelining else None
+
     def _on_dot(self, reply: Reply) -> None:
         job, self._body = self._body, None
         self._host.observed(time.monotonic() - self.dot_at)
@@ -275,7 +288,7 @@ class Connection(Wire):
             self._body = job
             self.cut(f"the server answered the final dot with {reply.code}")
             return
-        self._host.finish(job, _accepted(reply) if reply.code < 300 else self._judge(reply, job))
+        self._host.finish(job, accepted(reply) if reply.code < 300 else self._judge(reply, job))
         self.completed += reply.code != 421
         if reply.code == 421:
             self._said_goodbye(reply)
@@ -327,7 +340,7 @@ class Connection(Wire):
             self._host.give_back(job)
 
 
-def _goodbye(reply: Reply) -> str:
+def goodbye(reply: Reply) -> str:
     return f"the server said {reply.code} {one_line(reply.text)}"
 
 
@@ -341,12 +354,14 @@ def _usual_end(data: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _accepted_line(line: bytes) -> Outcome:
+def accepted_line(line: bytes) -> Outcome:
+    """The outcome of a message that was accepted with this one line, without its end."""
     reply = ReplyParser().feed(line + b"\r\n")
-    return _accepted(reply[0])
+    return accepted(reply[0])
 
 
 @lru_cache(maxsize=64)
-def _accepted(reply: Reply) -> Outcome:
+def accepted(reply: Reply) -> Outcome:
+    """The outcome of a message that was accepted with this reply."""
     text = one_line(reply.text)
     return Outcome(Kind.ACCEPTED, reply.code, enhanced_of(text), text)

@@ -22,6 +22,7 @@ class Capabilities:
     eight_bit: bool = False
     smtputf8: bool = False
     starttls: bool = False
+    chunking: bool = False
     size_offered: bool = False
     size: int | None = None
     auth: frozenset[str] = frozenset()
@@ -40,6 +41,7 @@ class Capabilities:
             eight_bit="8BITMIME" in offered,
             smtputf8="SMTPUTF8" in offered,
             starttls="STARTTLS" in offered,
+            chunking="CHUNKING" in offered,
             size_offered="SIZE" in offered,
             size=size or None,
             auth=frozenset(offered.get("AUTH", [])),
@@ -86,6 +88,17 @@ def build_envelope(message: SmtpMessage, offers: Capabilities) -> Envelope | Out
     if is_ascii:
         return Envelope(f"MAIL FROM:<{sender}>{options}\r\n".encode(), f"RCPT TO:<{recipient}>\r\n".encode())
     return _international(sender, recipient, options, offers)
+
+
+def chunk_head(message: SmtpMessage, offers: Capabilities) -> bytes | Outcome:
+    """Return the commands before the content of one message of a flight, or the outcome when it is too large."""
+    size = message.checked_size
+    if offers.size is not None and size > offers.size:
+        return _too_large(size, offers.size)
+    options = f" SIZE={size}" if offers.size_offered else ""
+    return (
+        f"RSET\r\nMAIL FROM:<{message.sender}>{options}\r\nRCPT TO:<{message.recipient}>\r\nBDAT {size} LAST\r\n"
+    ).encode()
 
 
 def _too_large(size: int, limit: int) -> Outcome:

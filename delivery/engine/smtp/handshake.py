@@ -20,6 +20,7 @@ from delivery.engine.smtp.failures import (
     connect_failure,
     refused_step,
 )
+from delivery.engine.smtp.flying import FlyingConnection
 from delivery.engine.smtp.replies import Reply
 from delivery.engine.smtp.window import not_attempted
 
@@ -52,7 +53,7 @@ async def open_session(
     serving: replies drive transactions from now on; False leaves it to `Connection.command`.
     """
     loop = asyncio.get_running_loop()
-    connection = Connection(endpoint, loop, host)
+    connection = FlyingConnection(endpoint, loop, host)
     handshake = _Handshake(endpoint, context, loop, connection, host.classifier)
     is_ready = False
     try:

@@ -16,6 +16,7 @@ from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.connection import Connection
 from delivery.engine.smtp.endpoint import Endpoint, SmtpMessage
 from delivery.engine.smtp.failures import SetupFailed
+from delivery.engine.smtp.flight import Grounds
 from delivery.engine.smtp.handshake import open_session, tls_context
 from delivery.engine.smtp.health import Health
 from delivery.engine.smtp.pacing import Latency, wanted_connections
@@ -58,6 +59,7 @@ class SmtpPool:
         self._opening: set[asyncio.Task[Connection]] = set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._latency = Latency()
+        self._grounds = Grounds()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._was_late = False
@@ -126,6 +128,30 @@ class SmtpPool:
                 return job
             self.finish(job, too_late())
         return None
+
+    def flies_next(self) -> bool:
+        """The next message may go in a flight: who wrote it has checked it, and no flight was lost lately."""
+        return bool(self._waiting) and self._waiting[0].message.checked_size > 0 and self._grounds.may_fly(self._now())
+
+    def take_flight(self, most: int, most_bytes: int) -> list[Job]:
+        """Hand out the next messages that may go in one flight, one at least where `flies_next`, at most so many."""
+        waiting, clock, jobs, size = self._waiting, boottime(), list[Job](), 0
+        while waiting and len(jobs) < most:
+            job = waiting[0]
+            message = job.message
+            size += message.checked_size
+            if not message.checked_size or (jobs and size > most_bytes):
+                break
+            waiting.popleft()
+            if message.deadline is None or clock < message.deadline:
+                jobs.append(job)
+            else:
+                self.finish(job, too_late())
+        return jobs
+
+    def flight_lost(self) -> None:
+        """Messages of a flight were left without an answer: for a while none is sent."""
+        self._grounds.lost(self._now())
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """The message has its outcome."""

@@ -51,6 +51,15 @@ class _NoMail:
     def take(self) -> Job | None:
         return None
 
+    def flies_next(self) -> bool:
+        return False
+
+    def take_flight(self, most: int, most_bytes: int) -> list[Job]:  # noqa: ARG002
+        return []
+
+    def flight_lost(self) -> None:
+        """Nothing was sent."""
+
     def finish(self, job: Job, outcome: Outcome) -> None:  # noqa: ARG002
         raise RuntimeError("a probe sends no mail")
 
