@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 LONGEST_WAIT_SECONDS = 600.0
 
 
-# a question to Redis costs a child 0.1 ms: one for four windows
-GRANTED_AHEAD = 192
+# a question to Redis costs a child 0.1 ms: one for ten windows
+GRANTED_AHEAD = 480
 # outcomes from which circuit or pace follow
 TROUBLE = frozenset({Kind.THROTTLE, Kind.BLOCK, Kind.SENDER, Kind.NOT_ATTEMPTED, Kind.UNKNOWN})
 

@@ -21,6 +21,7 @@ from django.db import connections
 from campaigns.crypto import SecretUnreadable
 from delivery import directory
 from delivery.alarms import Alarms
+from delivery.briefing import BriefingBook
 from delivery.circuit import Breaker
 from delivery.content import Prepared, prepare
 from delivery.database import AsyncConnection, connect
@@ -92,6 +93,7 @@ class Runtime:
         self._turns: dict[tuple[int | None, str], Turns] = {}
         self._channels: dict[int, tuple[Any, Channel]] = {}
         self.domains = DomainBook()
+        self.briefings = BriefingBook()
         self._prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -11,10 +11,9 @@ import random
 from datetime import UTC, datetime
 
 from campaigns.models import Campaign
-from delivery import domains, lease, record, routes, runtime, spool, stop
+from delivery import lease, record, routes, runtime, spool, stop
 from delivery.batch_sender import NOTHING_WENT_OUT_SECONDS, BatchSender
 from delivery.database import AsyncConnection, DatabaseAway
-from delivery.terms import terms_of
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +30,13 @@ def send_batch(batch_id: int) -> int:
         return 0
     try:
         prepared = worker.prepared(taken.ref.campaign_id, taken.ref.variant)
-        campaign = Campaign.objects.defer("body", "text").get(pk=taken.ref.campaign_id)
-        pause = _pause_seconds(worker, campaign)
+        known = worker.briefings.read(taken.ref.campaign_id, taken.zone, worker.domains)
+        pause = _pause_seconds(worker, known.campaign)
         if pause:
             worker.run(_give_back(worker, taken, pause))
             return 0
-        agreed = terms_of(campaign, taken.zone)
-        pool_id = domains.pool_for(campaign, worker.domains)
-        route = worker.run(routes.open_route(worker, campaign, pool_id, taken.group, agreed.limits))
+        agreed = known.terms
+        route = worker.run(routes.open_route(worker, known.campaign, known.pool_id, taken.group, agreed.limits))
     except Exception:  # whatever it is: a lease that is kept would hold the batch up for its whole time
         # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
         worker.run(_give_back(worker, taken, NOTHING_WENT_OUT_SECONDS))

@@ -30,6 +30,12 @@ class Terms:
     limits: tuple[Limit, ...]
     is_cancelled: bool = False
 
+    @property
+    def may_hold_up(self) -> bool:
+        """A batch may have to wait, or to skip leads, by these terms."""
+        is_always_open = self.hours is not None and self.hours.is_always
+        return not is_always_open or bool(self.cap.amount) or bool(self.limits)
+
     def closes_at(self, now: dt.datetime) -> dt.datetime | None:
         """From when on nothing may be claimed; `now` where it is closed already, None where it never closes."""
         return self.hours.closes_at(now, self.zone) if self.hours else None
