@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 CLAIM_LIMIT = 50
 # a round for three messages costs nearly as much as one for thirty: after a small one the next rows may gather
-GATHER_SECONDS = 0.04
+GATHER_SECONDS = 0.1
 # a password reset must not wait a minute for a provider that comes back in seconds
 NOT_ATTEMPTED_WAIT = timedelta(seconds=5)
 RECORD_RETRY_SECONDS = 0.5

@@ -111,6 +111,7 @@ for database in DATABASES.values():
         raise ImproperlyConfigured(
             "DATABASE_URL must be a postgresql:// URL: PostgreSQL 16 or newer is the one engine."
         )
+    database["ENGINE"] = "massmailer.database"
     database["CONN_MAX_AGE"] = 60
     database["CONN_HEALTH_CHECKS"] = True
     database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
