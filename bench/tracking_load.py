@@ -1,6 +1,8 @@
-"""The load of bench.tracking: raw sockets in threads, as little work as can be between two requests.
+"""The load of bench.tracking where wrk is not installed: raw sockets in threads.
 
-    python -m bench.tracking_load PORT PATHS SECONDS CONNECTIONS KEEP_ALIVE
+    python -m bench.tracking_load PORT PATHS SECONDS CONNECTIONS KEEP_ALIVE RATE
+
+RATE: requests a second, 0 for as many as are answered.
 
 Prints one JSON object: requests, seconds, p50_ms, p99_ms, wrong.
 """
@@ -34,15 +36,22 @@ def requests_of(paths: list[str], *, keep_alive: bool) -> list[bytes]:
 class Client(threading.Thread):
     """One connection after the other, or one for all requests."""
 
-    def __init__(self, port: int, requests: list[bytes], until: float, *, keep_alive: bool) -> None:
+    def __init__(
+        self, port: int, requests: list[bytes], until: float, *, keep_alive: bool, pause_seconds: float
+    ) -> None:
+        """pause_seconds: from one request to the next, 0 for none."""
         super().__init__(daemon=True)
         self.port, self.requests, self.until, self.keep_alive = port, requests, until, keep_alive
+        self.pause_seconds = pause_seconds
         self.seconds: list[float] = []
         self.wrong = 0
         self._socket: socket.socket | None = None
 
     def run(self) -> None:
+        due = time.perf_counter()
         for place in range(1 << 60):
+            time.sleep(max(0.0, due - time.perf_counter()) if self.pause_seconds else 0.0)
+            due += self.pause_seconds
             begun = time.perf_counter()
             if begun >= self.until:
                 break
@@ -86,12 +95,15 @@ class Client(threading.Thread):
 
 
 def main() -> None:
-    port, paths, seconds, connections, keep_alive = sys.argv[1:]
+    port, paths, seconds, connections, keep_alive, rate = sys.argv[1:]
     keeps = keep_alive == "1"
     made = requests_of(Path(paths).read_text().split("\n"), keep_alive=keeps)
     count = int(connections)
     begun = time.perf_counter()
-    clients = [Client(int(port), made[n::count], begun + float(seconds), keep_alive=keeps) for n in range(count)]
+    until, pause_seconds = begun + float(seconds), count / float(rate) if float(rate) else 0.0
+    clients = [
+        Client(int(port), made[n::count], until, keep_alive=keeps, pause_seconds=pause_seconds) for n in range(count)
+    ]
     for client in clients:
         client.start()
     for client in clients:

@@ -20,8 +20,14 @@ def times(values: Iterable[dt.datetime | None]) -> str:
 # one event's time goes into half a dozen columns of a round
 @lru_cache(maxsize=20_000)
 def time(value: dt.datetime) -> str:
-    """An aware time as PostgreSQL reads it."""
-    return value.isoformat()
+    """An aware time as PostgreSQL reads it. Half of what `isoformat` costs: events of a round share their seconds."""
+    return f"{_second(value.timestamp() // 1)}.{value.microsecond:06d}+00"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: float) -> str:
+    """Seconds since 1970 as date and time in UTC."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()[:19]
 
 
 def plain(values: Iterable[int | str | None]) -> str:

@@ -136,7 +136,7 @@ def decode(text: str) -> Occurrence:
             raise EntryUnreadable(f"of format {version!r}")
         # by place, in the order of the fields: names cost twice the time
         occurrence = Occurrence(
-            kind, _EPOCH + dt.timedelta(microseconds=int(at)), UUID(event_id),
+            kind, _EPOCH + dt.timedelta(microseconds=int(at)), UUID(int=int(event_id, 16)),
             int(campaign) if campaign else None, int(message) if message else None, int(lead) if lead else None,
             int(provider) if provider else None, int(link) if link else None,
             who, reason, agent, network, json.loads(data) if data else None,
@@ -154,11 +154,11 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 def _check(occurrence: Occurrence) -> None:
     if occurrence.kind not in KINDS or occurrence.who not in WHO:
         raise EntryUnreadable(f"unknown kind or who: {occurrence.kind!r} by {occurrence.who!r}")
-    numbers = occurrence[3:7]
-    known = [number for number in numbers if number is not None]
-    if known and not (min(known) >= 0 and max(known) < BIGINT):
-        raise EntryUnreadable(f"ids out of range: {numbers}")
+    campaign_id, message_id, lead_id, provider_id = occurrence[3:7]
+    # one that is negative or too large makes the whole so
+    if not 0 <= (campaign_id or 0) | (message_id or 0) | (lead_id or 0) | (provider_id or 0) < BIGINT:
+        raise EntryUnreadable(f"ids out of range: {occurrence[3:7]}")
     if occurrence.link_number is not None and not 0 <= occurrence.link_number < SMALLINT:
         raise EntryUnreadable(f"no link has the number {occurrence.link_number}")
-    if occurrence.message_id is None and (occurrence.campaign_id is None or occurrence.lead_id is None):
+    if message_id is None and (campaign_id is None or lead_id is None):
         raise EntryUnreadable("names no e-mail")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -65,15 +65,22 @@ def _count(counted: Sequence[Counted], arriving: Change, leaving: Change | None 
 
 
 def _add_minutes(counted: Sequence[Counted]) -> None:
-    minutes: Counter[tuple[int, dt.datetime, str, str]] = Counter()
-    for c in counted:
-        minutes[c.event.campaign_id or 0, c.event.at.replace(second=0, microsecond=0), c.event.kind, c.who] += c.sign
+    minutes: defaultdict[tuple[int, float, str, str], int] = defaultdict(int)
+    for o, by, sign, _, _ in counted:
+        minutes[o.campaign_id or 0, o.at.timestamp() // 60, o.kind, by] += sign
     keys = sorted(minutes)
-    campaign, minute, kind, by = (list(column) for column in zip(*keys, strict=True))
+    campaign, since, kind, people = (list(column) for column in zip(*keys, strict=True))
+    minute = [dt.datetime.fromtimestamp(number * 60, dt.UTC) for number in since]
     with connection.cursor() as cursor:
         cursor.execute(
             sql.ADD_MINUTES,
-            {"campaign": campaign, "minute": minute, "kind": kind, "who": by, "count": [minutes[key] for key in keys]},
+            {
+                "campaign": campaign,
+                "minute": minute,
+                "kind": kind,
+                "who": people,
+                "count": [minutes[key] for key in keys],
+            },
         )
 
 

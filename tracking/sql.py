@@ -29,6 +29,8 @@ CREATE TEMP TABLE IF NOT EXISTS tracking_stage (
 """
 EMPTY_STAGE = "DELETE FROM tracking_stage"
 COPY_STAGE = f"COPY tracking_stage ({COLUMNS}) FROM STDIN"
+# Past the stage, where all are new as a rule. 40 ms.
+COPY_EVENTS = f"COPY tracking_event ({COLUMNS}) FROM STDIN"
 
 # What was there before is not returned, so that nothing follows from it twice. 60 ms.
 INSERT_EVENTS = f"""
@@ -41,14 +43,14 @@ RETURNING id
 # What the ledger knows about the e-mails of a round, one statement a campaign: one partition, by primary key. The bits
 # of the last but one say which fields are still empty. 20 ms.
 KNOWN_EMAILS = """
-SELECT lead_id, status, extract(epoch FROM at)::float8, provider_id,
+SELECT lead_id, status, date_part('epoch', at), provider_id,
        (opened_at IS NULL)::int + 2 * (clicked_at IS NULL)::int + 4 * (unsubscribed_at IS NULL)::int
            + 8 * (complained_at IS NULL)::int, variant
   FROM delivery_email
  WHERE campaign_id = %(campaign)s AND lead_id = ANY(%(ids)s::bigint[])
 """
 KNOWN_MESSAGES = """
-SELECT id, status, extract(epoch FROM at)::float8, provider_id, 3 FROM delivery_message
+SELECT id, status, date_part('epoch', at), provider_id, 3 FROM delivery_message
  WHERE id = ANY(%(ids)s::bigint[])
 """
 

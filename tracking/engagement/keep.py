@@ -21,22 +21,28 @@ BY_OTHERS: Mapping[str, tuple[int, ...]] = {"open": (1,), "click": (3,), "unsubs
 def add(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
     """Note opens, clicks and unsubscribes of campaigns. Call in the transaction that inserted exactly these events."""
     rows: dict[tuple[int, int], Times] = {}
-    for occurrence, _ in fresh:
-        places = (BY_PEOPLE if occurrence.who == "human" else BY_OTHERS).get(occurrence.kind)
-        if places and occurrence.campaign_id is not None and occurrence.lead_id is not None:
-            times = rows.setdefault((occurrence.campaign_id, occurrence.lead_id), [None] * len(sql.COLUMNS))
+    for o, _ in fresh:
+        places = (BY_PEOPLE if o.who == "human" else BY_OTHERS).get(o.kind)
+        if places and o.campaign_id is not None and o.lead_id is not None:
+            key = o.campaign_id, o.lead_id
+            times = rows.get(key)
+            if times is None:
+                times = rows[key] = [None] * len(sql.COLUMNS)
             for place in places:
                 known = times[place]
-                times[place] = occurrence.at if known is None else max(known, occurrence.at)
+                if known is None or known < o.at:
+                    times[place] = o.at
     if not rows:
         return
-    campaigns, leads = zip(*rows, strict=True)
-    columns = map(arrays.times, zip(*rows.values(), strict=True))
+    keys = sorted(rows)
+    campaigns, leads = zip(*keys, strict=True)
+    # in the order of the tables' keys: each page is found once
+    columns = map(arrays.times, zip(*[rows[key] for key in keys], strict=True))
     values = dict(zip(sql.COLUMNS, columns, strict=True))
     with connection.cursor() as cursor:
-        keys = {"campaigns": arrays.bigints(campaigns), "leads": arrays.bigints(leads)}
-        cursor.execute(sql.ADD_CAMPAIGNS, {**keys, **values})
-        cursor.execute(sql.ADD_LEADS, {**keys, **values})
+        whose = {"campaigns": arrays.bigints(campaigns), "leads": arrays.bigints(leads)}
+        cursor.execute(sql.ADD_CAMPAIGNS, {**whose, **values})
+        cursor.execute(sql.ADD_LEADS, {**whose, **values})
 
 
 def forget(lead_id: int) -> None:

@@ -18,7 +18,7 @@ from delivery.models import Adjustment, Message
 from delivery.numbers import recount
 from delivery.transactional import queue_message
 from tests.integration.tracking.conftest import MakeSent, PostgresAway, Sent, drain_in_a_process
-from tracking import consume, sql, stream, tasks
+from tracking import consume, record, sql, stream, tasks
 from tracking.consume import drain
 from tracking.models import (
     AsideEvent,
@@ -96,6 +96,18 @@ def test_the_same_event_twice_is_recorded_once(sent: Sent) -> None:
     assert Event.objects.count() == 1
     assert minutes(sent) == {("click", "human"): 1}
     assert LinkRollup.objects.get().count == 1
+
+
+def test_of_many_events_those_that_were_recorded_before_are_not_recorded_again(make_sent: MakeSent) -> None:
+    sent = make_sent(10)
+    before = [event(sent, n=n % 10) for n in range(record.STRAIGHT_FROM)]
+    put(*before)
+    assert drain().new == len(before)
+    put(*before, *(event(sent, "click", n, link_number=1) for n in range(10)))
+    drained = drain()
+    assert (drained.new, drained.aside) == (10, 0)
+    assert minutes(sent) == {("open", "human"): len(before), ("click", "human"): 10}
+    assert (sent.refreshed().opened, sent.refreshed().clicked) == (10, 10)
 
 
 def test_machines_are_kept_apart_and_fill_no_field(sent: Sent) -> None:
