@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django import template
+from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
@@ -34,3 +37,15 @@ def file_size(value: object) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return ""
+
+
+@register.filter(expects_localtime=True)
+def moment(at: dt.datetime) -> SafeString:
+    """A `<time>` to the second. Django's `date` takes ten times as long, which shows in lists."""
+    return mark_safe(f'<time datetime="{at.isoformat()}">{at.day} {at:%b %Y, %H:%M:%S}</time>')  # noqa: S308
+
+
+@register.filter(expects_localtime=True)
+def short_moment(at: dt.datetime) -> SafeString:
+    """A `<time>` of this year, to the minute."""
+    return mark_safe(f'<time datetime="{at.isoformat()}">{at.day} {at:%b, %H:%M}</time>')  # noqa: S308

@@ -24,7 +24,7 @@ ICONS = {
 
 
 class Line(NamedTuple):
-    """A moment as the page shows it. who: of opens and clicks. link, link_text: what it was about. time: for eyes."""
+    """A moment as the page shows it. who: of opens and clicks. link, link_text: what it was about."""
 
     icon: str
     title: str
@@ -32,8 +32,7 @@ class Line(NamedTuple):
     link: str
     link_text: str
     detail: str
-    time: str
-    iso: str
+    at: dt.datetime
 
 
 @report_page(VIEW_EMAILS, VIEW_LEADS)
@@ -66,11 +65,9 @@ def lines_of(request: HttpRequest, moments: tuple[reports.Moment, ...]) -> list[
         if not link and moment.message_id:
             link = reverse("delivery_message", args=[moment.message_id]) if sees_messages else ""
             text = f"Message {moment.message_id}"
-        at = timezone.localtime(moment.at)
         who = moment.who if moment.kind in ("open", "click") else ""
-        time = f"{at.day} {at:%b %Y, %H:%M:%S}"
         icon = ICONS.get(moment.kind, "circle")
-        found.append(Line(icon, moment.title, who, link, text, moment.detail, time, at.isoformat()))
+        found.append(Line(icon, moment.title, who, link, text, moment.detail, moment.at))
     return found
 
 
