@@ -29,7 +29,8 @@ def launch_campaign(*, campaign_id: int) -> bool:
     """Take a due campaign from scheduled to sending; False when there was nothing to do.
 
     Running twice at once is harmless: the second waits for the first one's row lock, then finds the state changed.
-    A failure puts the campaign back to draft with its reason.
+    A failure puts the campaign back to draft with its reason. An old draft whose block of the ledger is being removed
+    stays as it is, and the sweeper tries again.
     """
     Campaign.objects.filter(scheduled_at__lte=Now()).move(
         pk=campaign_id, to=Campaign.State.LAUNCHING, allowed_from=(Campaign.State.SCHEDULED,)
@@ -37,6 +38,9 @@ def launch_campaign(*, campaign_id: int) -> bool:
     try:
         with transaction.atomic():
             launched = _freeze(campaign_id)
+    except partitions.Detached as error:
+        logger.info("campaign %s waits: %s", campaign_id, error)
+        return False
     except LaunchFailed as failure:
         logger.warning("campaign %s goes back to draft: %s", campaign_id, failure)
         Campaign.objects.move(

@@ -13,11 +13,14 @@ from typing import Any
 
 from django.db import connection
 
+from campaigns.alone import key_of
 from delivery.models.email import CAMPAIGNS_A_PARTITION
 
 logger = logging.getLogger(__name__)
 
 ADVISORY_LOCK = 7_204_811
+# of one block of campaigns: a launch shares it until it commits, a removal holds it alone
+BLOCK_LOCK = 7_204_812
 MONTHS_AHEAD = 3
 STANDING = """
 SELECT to_regclass(%(child)s),
@@ -54,9 +57,22 @@ def _attach(cursor: Any, parent: str, child: str, column: str, low: str, high: s
     return True
 
 
+def block_lock(block: int) -> int:
+    """The advisory lock under which a block of campaigns is removed."""
+    return key_of(BLOCK_LOCK, block)
+
+
 def ensure_email_partition(campaign_id: int) -> bool:
-    """Make sure that the ledger has a place for this campaign. Call inside a transaction."""
+    """Make sure that the ledger has a place for this campaign, and keeps it until the transaction ends.
+
+    Call inside a transaction. Raises Detached while the block is being removed.
+    """
     block = campaign_id // CAMPAIGNS_A_PARTITION
+    with connection.cursor() as cursor:
+        # nobody waits for the other: a removal waits for all who have the ledger open, a launch would be among them
+        cursor.execute("SELECT pg_try_advisory_xact_lock_shared(%s)", [block_lock(block)])
+        if not cursor.fetchone()[0]:
+            raise Detached(f"the block of campaign {campaign_id} is being removed")
     low, high = block * CAMPAIGNS_A_PARTITION, (block + 1) * CAMPAIGNS_A_PARTITION
     with connection.cursor() as cursor:
         return _attach(cursor, "delivery_email", f"delivery_email_b{block}", "campaign_id", str(low), str(high))

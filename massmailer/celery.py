@@ -48,6 +48,7 @@ TASKS = {
         "tracking.deliver_webhooks",
         "tracking.prune_webhooks",
         "tracking.apply_retention",
+        "tracking.finish_removals",
         "tracking.reclassify",
     ),
     "control": (
@@ -180,6 +181,8 @@ def beat_schedule(sweep_seconds: float) -> dict[str, dict[str, object]]:
         "prune-strays": every(600, "tracking.prune_strays"),
         # details older than the retention settings allow; an export may take its time
         "apply-retention": every(6 * 3600, "tracking.apply_retention"),
+        # an old draft cannot be launched while a removal of its block stands still half way
+        "finish-removals": every(60, "tracking.finish_removals"),
         # partitions stand ready before anything needs them
         "ensure-email-partitions": every(3600, "delivery.ensure_partitions"),
         "ensure-event-partitions": every(3600, "tracking.ensure_partitions"),

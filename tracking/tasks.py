@@ -51,6 +51,13 @@ def apply_retention() -> None:
         log.info("removed: %s", words)
 
 
+@shared_task(name="tracking.finish_removals", **RETRIED)
+def finish_removals() -> None:
+    """Carry removals on that were broken off. Twice at once is harmless: the second finds the lock taken."""
+    for words in retention.finish_begun().removed:
+        log.info("removed: %s", words)
+
+
 @shared_task(name="tracking.roll_up", **RETRIED)
 def roll_up() -> None:
     """Count finished batches and changed rows for reports. Twice is harmless: a second finds the lock taken."""

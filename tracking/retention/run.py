@@ -55,8 +55,7 @@ def apply(today: dt.date | None = None) -> Applied:
         def is_due(piece: Piece) -> bool:
             return piece.oid in {one.oid for one in preview(chosen, today)}
 
-        for begun in RetentionDrop.objects.filter(dropped_at=None).order_by("pk"):
-            _guarded(applied, begun.words, partial(drop.finish, begun, _parent_of(begun.partition)))
+        _finish_begun(applied)
         for piece in preview(chosen, today):
             if is_stopping():
                 return applied
@@ -66,6 +65,24 @@ def apply(today: dt.date | None = None) -> Applied:
     if applied.trouble:
         _tell(applied.trouble)
     return applied
+
+
+def finish_begun() -> Applied:
+    """Carry removals on that were broken off: an old draft cannot be launched while its block is half removed.
+
+    Outside of a transaction. One cheap look where there are none; a second run at the same time does nothing.
+    """
+    applied = Applied()
+    if RetentionDrop.objects.filter(dropped_at=None).exists():
+        with alone(sql.RUN_LOCK) as is_alone:
+            if is_alone:
+                _finish_begun(applied)
+    return applied
+
+
+def _finish_begun(applied: Applied) -> None:
+    for begun in RetentionDrop.objects.filter(dropped_at=None).order_by("pk"):
+        _guarded(applied, begun.words, partial(drop.finish, begun, _parent_of(begun.partition)))
 
 
 def _guarded(applied: Applied, words: str, work: Callable[[], object]) -> None:

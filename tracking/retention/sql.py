@@ -30,6 +30,14 @@ SELECT DISTINCT c.id / %(block)s FROM campaigns_campaign c
 # Blocks that hold any launched campaign: an empty one that stands ready for the next is no piece.
 USED_BLOCKS = "SELECT DISTINCT id / %(block)s FROM campaigns_campaign WHERE launched_at IS NOT NULL"
 
+# Whether anything of a block may still be sent, however old it is: asked again when nobody can write to it any more.
+STILL_SENDS = """
+SELECT EXISTS (SELECT FROM campaigns_campaign c
+                WHERE c.id >= %(low)s AND c.id < %(high)s
+                  AND (c.state NOT IN ('draft', 'sent', 'cancelled')
+                       OR EXISTS (SELECT FROM delivery_batch b WHERE b.campaign_id = c.id AND b.state <> 'done')))
+"""
+
 # Messages that wait hold their month, however old it is. By the partial index on what is due.
 MESSAGES_UNDER_WAY = """
 SELECT EXISTS (SELECT FROM {partition} WHERE status IN ('queued', 'deferred', 'sending'))
@@ -40,6 +48,8 @@ DETACH = "ALTER TABLE {parent} DETACH PARTITION {child} CONCURRENTLY"
 # A detach that was broken off half way.
 FINALIZE = "ALTER TABLE {parent} DETACH PARTITION {child} FINALIZE"
 DROP = "DROP TABLE {child}"
+# Back again. The constraint that it was made with spares a look through its rows.
+ATTACH = "ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES FROM ({low}) TO ({high})"
 
 # What belongs to the e-mails of a block and lies outside of it, in short transactions. {limit} rows each. A draft of
 # the block keeps its feed, and a campaign that was launched meanwhile what belongs to it.

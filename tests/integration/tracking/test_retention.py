@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet
@@ -13,13 +15,14 @@ from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.urls import reverse
 
-from campaigns.models import Campaign, FeedEntry, Lead
+from campaigns.models import Campaign, FeedEntry, Lead, ListMembership, MailingList
 from delivery import partitions
+from delivery import tasks as delivery_tasks
 from delivery.models import Alert, Batch, Email, LeadTouch
 from delivery.models.email import CAMPAIGNS_A_PARTITION
 from delivery.numbers import campaign_numbers
 from tests.people import boss
-from tracking import retention
+from tracking import retention, tasks
 from tracking.models import (
     AsideEvent,
     CampaignEngagement,
@@ -226,6 +229,87 @@ def test_a_draft_of_a_removed_block_keeps_its_feed_and_waits_for_a_removal_that_
     retention.apply()
     assert not stands(child)
     assert FeedEntry.objects.get().campaign_id == draft.pk
+
+
+def a_draft_as_old(old: Campaign) -> Campaign:
+    readers = MailingList.objects.create(name="Readers")
+    ListMembership.objects.create(mailing_list=readers, lead=Lead.objects.get())
+    return Campaign.objects.create(
+        pk=old.pk + 1, name="Draft", subject="s", from_email="a@b.example", body='<a href="{{ unsubscribe_url }}">Unsubscribe</a>',
+        body_format="html",
+        mailing_list=readers, state="scheduled", scheduled_at=NOW,
+    )  # fmt: skip
+
+
+def test_a_block_is_not_removed_under_a_launch(old: Campaign) -> None:
+    keep(email_months=3)
+    with transaction.atomic():
+        partitions.ensure_email_partition(old.pk + 1)
+        with ThreadPoolExecutor() as pool:
+            applied = pool.submit(lambda: (retention.apply(), connections.close_all())[0]).result()
+        assert "is being launched" in applied.trouble[0]
+    assert Email.objects.filter(campaign_id=old.pk).exists()
+
+
+def test_a_draft_that_is_launched_during_a_removal_waits_and_then_is_sent(
+    old: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(email_months=3)
+    monkeypatch.setattr(drop, "DETACH_SECONDS", 1)
+    draft = a_draft_as_old(old)
+    Campaign.objects.filter(pk=draft.pk).update(state="draft")
+    other = connection.copy()
+    with other.cursor() as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM delivery_email")
+        with ThreadPoolExecutor() as pool:
+            removal = pool.submit(lambda: (retention.apply(), connections.close_all())[0])
+            until = time.monotonic() + 10
+            while not RetentionDrop.objects.exists():
+                assert time.monotonic() < until
+            Campaign.objects.filter(pk=draft.pk).update(state="scheduled")
+            assert not delivery_tasks.launch_campaign(draft.pk)
+            assert "are being read" in removal.result().trouble[0]
+        assert not delivery_tasks.launch_campaign(draft.pk)
+        assert Campaign.objects.get(pk=draft.pk).state == "launching", "the sweeper tries again"
+        reader.execute("COMMIT")
+    other.close()
+    tasks.finish_removals()
+    assert delivery_tasks.launch_campaign(draft.pk)
+    Email.objects.create(campaign_id=draft.pk, lead_id=1, attempt=1, tries=1, status="sent", variant=0, at=NOW)
+    assert Email.objects.filter(campaign_id=old.pk).exists(), "what was needed again came back whole"
+    assert retention.preview() == []
+
+
+@pytest.fixture
+def month_of_messages(clean: None) -> Iterator[None]:
+    for parent, column in partitions.BY_MONTH.items():
+        with transaction.atomic():
+            partitions.ensure_month(parent, column, OLD.date())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO delivery_message (id, created_at, to_address, sender, status)"
+            " VALUES (7, %s, 'a@b.example', 'd@e.example', 'queued')", [OLD],
+        )  # fmt: skip
+    yield
+    with connection.cursor() as cursor:
+        for parent in partitions.BY_MONTH:
+            cursor.execute(f"DROP TABLE IF EXISTS {parent}_{OLD:%Y_%m}")
+
+
+def test_messages_go_by_month_with_their_histories_and_one_that_waits_holds_its_month(month_of_messages: None) -> None:
+    keep(message_months=3)
+    call_command("apply_retention")
+    assert stands(f"delivery_message_{OLD:%Y_%m}")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE delivery_message SET status = 'sent' WHERE id = 7")
+    tasks.apply_retention()
+    for parent in partitions.BY_MONTH:
+        assert not stands(f"{parent}_{OLD:%Y_%m}")
+        assert stands(f"{parent}_{NOW:%Y_%m}")
+    assert sorted(RetentionDrop.objects.values_list("words", flat=True)) == [
+        f"histories of messages of {OLD:%B %Y}", f"messages of {OLD:%B %Y}",
+    ]  # fmt: skip
 
 
 @pytest.mark.django_db
