@@ -1,7 +1,8 @@
 """Campaigns pause themselves when too much goes wrong, tell why, and count anew when a person resumes them.
 
 Read from the copies of the numbers that are refreshed each second, so a check costs three small queries, however many
-workers send: a campaign is stopped within two seconds of passing a limit.
+workers send: a campaign is stopped within two seconds of passing a limit. A campaign whose row is locked is left for the
+next check, for all others wait behind it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ RESUME = (
     "Look at the e-mails and their replies first: what is wrong with the list, the content or the provider will be "
     "wrong after the pause too. Whoever resumes the campaign accepts what happened so far; counting begins anew then."
 )
-NUMBERS = ("audience", "pending", "skipped", "bounced", "complained", "deferred", "unknown")
+NUMBERS = ("audience", "pending", "skipped", "bounced", "soft_bounced", "complained", "deferred", "unknown")
 
 
 def policy() -> GuardrailPolicy:
@@ -50,7 +51,8 @@ def check() -> list[int]:
 def tally_of(campaign: Campaign) -> Tally:
     """From the copies of the numbers on the campaign's row."""
     tried = campaign.audience - campaign.pending - campaign.skipped
-    return Tally(tried, campaign.bounced, campaign.complained, campaign.deferred, campaign.unknown)
+    hard = campaign.bounced - campaign.soft_bounced
+    return Tally(tried, hard, campaign.complained, campaign.deferred, campaign.unknown)
 
 
 def _check(campaign: Campaign, row: CampaignGuardrail | None, everywhere: GuardrailPolicy) -> bool:
@@ -82,13 +84,18 @@ def _tally(stored: Sequence[int]) -> Tally:
 
 def _remember(campaign_id: int, watch: Watch, **changes: object) -> None:
     values = {"base": list(watch.base), "samples": [list(sample) for sample in watch.samples], **changes}
-    CampaignGuardrail.objects.update_or_create(campaign_id=campaign_id, defaults=values)
+    with transaction.atomic():
+        if Campaign.objects.hold(campaign_id):
+            CampaignGuardrail.objects.update_or_create(campaign_id=campaign_id, defaults=values)
 
 
 def _pause(campaign: Campaign, trip: Trip, times: int) -> bool:
     """Pause by compare-and-set, and tell; False where somebody else was faster."""
     reason = f"Paused by a guardrail: {trip.words} {RESUME}"
     with transaction.atomic():
+        if not Campaign.objects.hold(campaign.pk):
+            # whoever has it lets go soon, and the next check comes within a second
+            return False
         try:
             pause_campaign(campaign_id=campaign.pk, by="a guardrail", reason=reason)
         except StateConflict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -32,6 +32,8 @@ class Numbers:
     dead: int
     skipped: int
     unknown: int
+    # of the bounced; no part of the sum
+    soft_bounced: int = field(default=0, compare=False)
 
     @property
     def adds_up(self) -> bool:
@@ -44,11 +46,12 @@ class Numbers:
         return self.deferred + self.sent + self.bounced + self.failed + self.dead + self.skipped + self.unknown
 
     def as_dict(self) -> dict[str, str | int]:
-        return asdict(self)
+        """What `campaign_status` prints."""
+        return {key: value for key, value in asdict(self).items() if key != "soft_bounced"}
 
     def copied(self) -> dict[str, str | int]:
         """Those that a campaign's row has copies of."""
-        return {key: value for key, value in self.as_dict().items() if key != "state"}
+        return {key: value for key, value in asdict(self).items() if key != "state"}
 
 
 def numbers_of(campaign_ids: Sequence[int]) -> dict[int, Numbers]:
@@ -80,25 +83,32 @@ def recount(campaign_id: int) -> Numbers:
 def refresh_counters(*, campaign_ids: Iterable[int] | None = None) -> int:
     """Copy the numbers to the campaign rows and close first passes; how many campaigns changed.
 
-    Without ids: those that are at work, and those that ended within the last hours, whose retries go on.
+    Without ids: those that are at work, and those that ended within the last hours, whose retries go on. A campaign
+    whose row is locked is left for the next second: its launch may take many.
     """
     ids = list(campaign_ids) if campaign_ids is not None else _at_work()
     moved = list(Campaign.objects.filter(pk__in=ids, counted_at=None).order_by("pk").values_list("pk", flat=True))
     changed = sum(map(_copy_moved, moved))
     for campaign_id, numbers in numbers_of(sorted(set(ids) - set(moved))).items():
-        values = numbers.copied()
-        steady = Campaign.objects.filter(~Q(**values), pk=campaign_id, counted_at__isnull=False)
-        changed += steady.update(**values, counted_at=Now())
+        changed += _copy(campaign_id, numbers)
         _close(campaign_id, numbers)
     return changed
+
+
+def _copy(campaign_id: int, numbers: Numbers) -> bool:
+    values = numbers.copied()
+    steady = Campaign.objects.filter(~Q(**values), pk=campaign_id, counted_at__isnull=False)
+    with transaction.atomic():
+        return steady.hold(campaign_id) and bool(steady.update(**values, counted_at=Now()))
 
 
 def _copy_moved(campaign_id: int) -> bool:
     """Copy the numbers of a campaign whose `counted_at` an event has emptied, or that were never copied."""
     with transaction.atomic():
         # before the sums are read: an event that comes after that empties it again, however long ago the campaign ended
-        if not Campaign.objects.filter(pk=campaign_id).update(counted_at=Now()):
+        if not Campaign.objects.hold(campaign_id):
             return False
+        Campaign.objects.filter(pk=campaign_id).update(counted_at=Now())
         numbers = numbers_of([campaign_id])[campaign_id]
         Campaign.objects.filter(pk=campaign_id).update(**numbers.copied())
     _close(campaign_id, numbers)

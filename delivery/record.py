@@ -22,7 +22,7 @@ from delivery.window import Result
 
 # whose retry policy holds for campaigns
 STREAM = "marketing"
-COUNTERS = ("sent", "deferred", "bounced", "failed", "dead", "skipped", "unknown")
+COUNTERS = ("sent", "deferred", "bounced", "failed", "dead", "skipped", "unknown", "soft_bounced")
 NO_COUNTS = dict.fromkeys(COUNTERS, 0)
 # what a resend that was not attempted leaves behind: the row stays unknown
 NOT_TRIED = frozenset({Kind.SKIPPED, Kind.NOT_ATTEMPTED, Kind.RENDER_ERROR})
@@ -99,6 +99,8 @@ def tally(entries: Sequence[Entry], before: Mapping[int, str] | None = None) -> 
     counts = dict.fromkeys(COUNTERS, 0)
     for entry in entries:
         counts[counter_of(entry.status)] += 1
+        # no row that was there before is a bounce: those are final
+        counts["soft_bounced"] += entry.status == "bounced_soft"
         if before and entry.lead_id in before:
             counts[counter_of(before[entry.lead_id])] -= 1
     return counts

@@ -34,7 +34,8 @@ UPDATE delivery_batch b
    SET cursor = CASE WHEN c.state IN ('sending', 'sent', 'cancelled') THEN b.cursor + %(want)s ELSE b.cursor END,
        recorded = b.recorded + %(recorded)s, sent = b.sent + %(sent)s, deferred = b.deferred + %(deferred)s,
        bounced = b.bounced + %(bounced)s, failed = b.failed + %(failed)s, dead = b.dead + %(dead)s,
-       skipped = b.skipped + %(skipped)s, unknown = b.unknown + %(unknown)s
+       skipped = b.skipped + %(skipped)s, unknown = b.unknown + %(unknown)s,
+       soft_bounced = b.soft_bounced + %(soft_bounced)s
   FROM campaigns_campaign c
  WHERE b.id = %(batch)s AND b.lease_token = %(token)s AND b.cursor = %(cursor)s AND c.id = b.campaign_id
 RETURNING b.cursor, c.state, clock_timestamp(), c.send_from, c.send_until, c.send_weekdays
@@ -103,7 +104,8 @@ ADD_COUNTS = """
 UPDATE delivery_batch
    SET recorded = recorded + %(recorded)s, sent = sent + %(sent)s, deferred = deferred + %(deferred)s,
        bounced = bounced + %(bounced)s, failed = failed + %(failed)s, dead = dead + %(dead)s,
-       skipped = skipped + %(skipped)s, unknown = unknown + %(unknown)s
+       skipped = skipped + %(skipped)s, unknown = unknown + %(unknown)s,
+       soft_bounced = soft_bounced + %(soft_bounced)s
  WHERE id = %(batch)s
 """
 
@@ -264,14 +266,15 @@ SELECT c.id, c.state, coalesce(f.audience, 0), coalesce(f.audience - f.recorded,
        coalesce(f.deferred, 0) + coalesce(a.deferred, 0), coalesce(f.sent, 0) + coalesce(a.sent, 0),
        coalesce(f.bounced, 0) + coalesce(a.bounced, 0), coalesce(f.failed, 0) + coalesce(a.failed, 0),
        coalesce(f.dead, 0) + coalesce(a.dead, 0), coalesce(f.skipped, 0) + coalesce(a.skipped, 0),
-       coalesce(f.unknown, 0) + coalesce(a.unknown, 0)
+       coalesce(f.unknown, 0) + coalesce(a.unknown, 0), coalesce(f.soft_bounced, 0) + coalesce(a.soft_bounced, 0)
   FROM campaigns_campaign c
   LEFT JOIN delivery_adjustment a ON a.campaign_id = c.id
   LEFT JOIN LATERAL (
        SELECT sum(size) FILTER (WHERE kind = 'first') AS audience,
               sum(recorded) FILTER (WHERE kind = 'first') AS recorded,
               sum(deferred) AS deferred, sum(sent) AS sent, sum(bounced) AS bounced, sum(failed) AS failed,
-              sum(dead) AS dead, sum(skipped) AS skipped, sum(unknown) AS unknown
+              sum(dead) AS dead, sum(skipped) AS skipped, sum(unknown) AS unknown,
+              sum(soft_bounced) AS soft_bounced
          FROM delivery_batch WHERE campaign_id = c.id) f ON true
  WHERE c.id = ANY(%(campaigns)s)
 """

@@ -17,7 +17,7 @@ from tracking.occurrence import Occurrence
 
 FIELDS = ("opened_at", "clicked_at", "unsubscribed_at", "complained_at")
 # the numbers that events after acceptance move
-ADJUSTED = ("sent", "unknown", "bounced")
+ADJUSTED = ("sent", "unknown", "bounced", "soft_bounced")
 # as in Known.empty
 BITS = {name: 1 << place for place, name in enumerate(FIELDS)}
 # campaign and lead; a transactional message has campaign 0 and its own id
@@ -118,10 +118,14 @@ class Marks:
         """The parameters of sql.BOUNCE but the ids, which are the keys of `refused`."""
         said = [occurrence.data or {} for occurrence in self.refused.values()]
         return {
-            "statuses": ["bounced_hard" if one.get("class") == "hard" else "bounced_soft" for one in said],
+            "statuses": ["bounced_hard" if is_hard(one) else "bounced_soft" for one in self.refused.values()],
             "enhanced": [storable(str(one.get("status") or "")) or None for one in said],
             "replies": [storable(str(one.get("reply") or "")) or None for one in said],
         }
+
+
+def is_hard(bounce: Occurrence) -> bool:
+    return (bounce.data or {}).get("class") == "hard"
 
 
 def mark(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
@@ -144,7 +148,7 @@ def mark(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
 
 
 def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
-    """How many rows had each field filled, and by how much "sent", "unknown" and "bounced" changed.
+    """How many rows had each field filled, and by how much each of ADJUSTED changed.
 
     Counted from the rows that changed under the lock, whatever `look_up` saw before.
     """
@@ -165,9 +169,11 @@ def _mark_emails(campaign_id: int, marks: Marks) -> Counter[str]:
         if marks.refused:
             refused: dict[str, Any] = {"campaign": campaign_id, "leads": arrays.bigints(marks.refused)}
             cursor.execute(sql.ACCEPTED_EMAILS, refused)
-            before = Counter(status for _, status in cursor.fetchall())
+            accepted = cursor.fetchall()
+            before = Counter(status for _, status in accepted)
             cursor.execute(sql.BOUNCE_EMAILS, {**refused, **marks.refusals()})
             counts.update(sent=-before["sent"], unknown=-before["unknown"], bounced=cursor.rowcount)
+            counts["soft_bounced"] = sum(not is_hard(marks.refused[lead_id]) for lead_id, _ in accepted)
     return counts
 
 

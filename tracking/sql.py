@@ -101,10 +101,11 @@ BOUNCE_EMAILS = BOUNCE.format(table="delivery_email", ids="leads", key="e.campai
 # The other side of PROVE_EMAILS and BOUNCE_EMAILS, in the same transaction: the identity of the numbers holds at every
 # instant. From the campaigns' table, because a campaign that was deleted meanwhile must not stop the drain.
 ADJUST = """
-INSERT INTO delivery_adjustment AS a (campaign_id, sent, unknown, bounced)
-SELECT id, %(sent)s, %(unknown)s, %(bounced)s FROM campaigns_campaign WHERE id = %(campaign)s
+INSERT INTO delivery_adjustment AS a (campaign_id, sent, unknown, bounced, soft_bounced)
+SELECT id, %(sent)s, %(unknown)s, %(bounced)s, %(soft_bounced)s FROM campaigns_campaign WHERE id = %(campaign)s
 ON CONFLICT (campaign_id) DO UPDATE
-   SET sent = a.sent + excluded.sent, unknown = a.unknown + excluded.unknown, bounced = a.bounced + excluded.bounced
+   SET sent = a.sent + excluded.sent, unknown = a.unknown + excluded.unknown, bounced = a.bounced + excluded.bounced,
+       soft_bounced = a.soft_bounced + excluded.soft_bounced
 """
 
 # Last of all statements of a round: the row of a campaign is locked for as short as can be. Its copy of the numbers is

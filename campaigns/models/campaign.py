@@ -23,6 +23,10 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
                 state_changes.tell(pk, to)
         return is_moved
 
+    def hold(self, pk: int) -> bool:
+        """Lock the row until the transaction ends; False, at once, where somebody else has it: a launch takes seconds."""
+        return self.filter(pk=pk).select_for_update(skip_locked=True, no_key=True).exists()
+
 
 class Campaign(models.Model):
     """A campaign and a copy of its numbers, refreshed each second from batches, never counted from the ledger."""
@@ -88,6 +92,7 @@ class Campaign(models.Model):
     deferred = models.BigIntegerField(default=0, editable=False)
     sent = models.BigIntegerField(default=0, editable=False)
     bounced = models.BigIntegerField(default=0, editable=False)
+    soft_bounced = models.BigIntegerField(default=0, db_default=0, editable=False)
     failed = models.BigIntegerField(default=0, editable=False)
     dead = models.BigIntegerField(default=0, editable=False)
     skipped = models.BigIntegerField(default=0, editable=False)

@@ -65,7 +65,7 @@ class GuardrailForm(BaseDialogForm):
     is_on = forms.BooleanField(
         label="Pause it when it passes a limit", required=False, widget=UnfoldBooleanSwitchWidget()
     )
-    bounces = _percent("Bounces, %")
+    bounces = _percent("Hard bounces, %")
     complaints = _percent("Complaints, %")
     deferrals = _percent("Refused for now, %")
     unknowns = _percent("Unknown, %")

@@ -11,7 +11,7 @@ SAMPLES_A_WINDOW = 10
 
 
 class Tally(NamedTuple):
-    """What became of a campaign's e-mails up to a moment. tried: all but skipped and pending ones."""
+    """What became of a campaign's e-mails up to a moment. tried: all but skipped and pending ones. bounces: hard."""
 
     tried: int = 0
     bounces: int = 0
@@ -22,7 +22,7 @@ class Tally(NamedTuple):
 
 # in the order in which they are looked at; such as "bounces" to its word in a sentence
 WORDS: Mapping[str, str] = {
-    "bounces": "bounced",
+    "bounces": "bounced for good",
     "complaints": "were marked as spam",
     "deferrals": "were refused for now",
     "unknowns": "got no answer after they were handed over",

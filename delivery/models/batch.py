@@ -10,7 +10,10 @@ from campaigns.models import Campaign
 
 
 class Counts(models.Model):
-    """Net changes of the ledger by status. In retry batches they are deltas: deferred -1, sent +1."""
+    """Net changes of the ledger by status. In retry batches they are deltas: deferred -1, sent +1.
+
+    soft_bounced: those of `bounced` that were soft, which no guardrail stops a campaign for.
+    """
 
     sent = models.IntegerField(default=0, db_default=0)
     deferred = models.IntegerField(default=0, db_default=0)
@@ -19,6 +22,7 @@ class Counts(models.Model):
     dead = models.IntegerField(default=0, db_default=0)
     skipped = models.IntegerField(default=0, db_default=0)
     unknown = models.IntegerField(default=0, db_default=0)
+    soft_bounced = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True

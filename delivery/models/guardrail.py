@@ -22,7 +22,7 @@ class GuardrailPolicy(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     is_on = models.BooleanField("pause campaigns that pass a limit", default=True)
-    bounces = models.FloatField("bounces, %", default=5, **PERCENT)
+    bounces = models.FloatField("hard bounces, %", default=5, **PERCENT)
     complaints = models.FloatField("complaints, %", default=0.3, **PERCENT)
     deferrals = models.FloatField("refused for now, %", default=90, **PERCENT)
     unknowns = models.FloatField("unknown, %", default=50, **PERCENT)
@@ -60,7 +60,7 @@ class CampaignGuardrail(models.Model):
         Campaign, primary_key=True, on_delete=models.CASCADE, related_name="guardrail", db_column="campaign_id"
     )
     is_on = models.BooleanField(default=True, db_default=True)
-    bounces = models.FloatField("bounces, %", null=True, blank=True, **PERCENT)
+    bounces = models.FloatField("hard bounces, %", null=True, blank=True, **PERCENT)
     complaints = models.FloatField("complaints, %", null=True, blank=True, **PERCENT)
     deferrals = models.FloatField("refused for now, %", null=True, blank=True, **PERCENT)
     unknowns = models.FloatField("unknown, %", null=True, blank=True, **PERCENT)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from campaigns.models import Campaign
 from campaigns.services.states import pause_campaign, resume_campaign
@@ -30,8 +31,9 @@ def campaign(db: None) -> Campaign:
 
 
 def send(campaign: Campaign, **counts: int) -> Campaign:
-    """What became of the e-mails up to now, all of it; then what beat does each second."""
-    Batch.objects.filter(campaign=campaign).update(cursor=sum(counts.values()), recorded=sum(counts.values()), **counts)
+    """What became of the e-mails up to now, all of it; then what beat does each second. soft_bounced: of the bounced."""
+    recorded = sum(count for name, count in counts.items() if name != "soft_bounced")
+    Batch.objects.filter(campaign=campaign).update(cursor=recorded, recorded=recorded, **counts)
     tasks.refresh_counters()
     campaign.refresh_from_db()
     return campaign
@@ -45,12 +47,44 @@ def page(campaign: Campaign, client: Client | None = None) -> str:
 def test_a_campaign_that_bounces_pauses_and_says_why(campaign: Campaign) -> None:
     assert send(campaign, sent=90, bounced=20).state == "sending"
     assert send(campaign, sent=95, bounced=30).state == "paused"
-    assert "30 of the first 125 e-mails bounced (24.0 %; at most 5 % may)" in campaign.state_reason
+    assert "30 of the first 125 e-mails bounced for good (24.0 %; at most 5 % may)" in campaign.state_reason
     assert campaign.state_reason in page(campaign).replace("&#x27;", "'")
     alert = Alert.objects.get()
     assert alert.subject == "The campaign “News” paused itself"
     assert "4,875 of 5,000 leads are pending" in alert.text
     assert alert.link == reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+
+
+def test_mailboxes_that_are_full_stop_nothing(campaign: Campaign) -> None:
+    assert send(campaign, sent=10, bounced=400, soft_bounced=380).state == "sending"
+    assert send(campaign, sent=10, bounced=410, soft_bounced=380).state == "paused"
+    assert "30 of the first 420 e-mails bounced for good" in campaign.state_reason
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_campaign_whose_row_is_locked_holds_no_other_up(campaign: Campaign) -> None:
+    """Its launch locks the row for as long as it takes to freeze ten million leads."""
+    launching = Campaign.objects.create(
+        name="Slow", subject="s", from_email="a@b.example", body="", state="launching", counted_at=None
+    )
+    Batch.objects.create(campaign=launching, seq=1, lead_ids=[1], size=10)
+    counted = Campaign.objects.create(
+        name="Counted", subject="s", from_email="a@b.example", body="", state="sending", counted_at=timezone.now()
+    )
+    Batch.objects.create(campaign=counted, seq=1, lead_ids=[1], size=5000, cursor=900, recorded=900, bounced=900)
+    Campaign.objects.filter(pk=counted.pk).update(audience=5000, pending=4100, bounced=900)
+    other = connection.copy()
+    with other.cursor() as launcher, connection.cursor() as cursor:
+        launcher.execute("BEGIN")
+        launcher.execute("SELECT 1 FROM campaigns_campaign WHERE id = ANY(%s) FOR UPDATE", [[launching.pk, counted.pk]])
+        cursor.execute("SET lock_timeout = '1s'")
+        assert send(campaign, sent=95, bounced=30).state == "paused"
+        cursor.execute("RESET lock_timeout")
+        launcher.execute("COMMIT")
+    other.close()
+    tasks.refresh_counters()
+    assert Campaign.objects.get(pk=counted.pk).state == "paused"
+    assert Campaign.objects.get(pk=launching.pk).audience == 10
 
 
 def test_who_resumes_it_begins_a_new_count(campaign: Campaign) -> None:

@@ -47,7 +47,10 @@ def prove(campaign: Campaign, lead_ids: list[int]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(tracking_sql.PROVE_EMAILS, {"campaign": campaign.pk, "leads": lead_ids})
         proved = cursor.rowcount
-        cursor.execute(tracking_sql.ADJUST, {"campaign": campaign.pk, "sent": proved, "unknown": -proved, "bounced": 0})
+        cursor.execute(
+            tracking_sql.ADJUST,
+            {"campaign": campaign.pk, "sent": proved, "unknown": -proved, "bounced": 0, "soft_bounced": 0},
+        )
     return proved
 
 

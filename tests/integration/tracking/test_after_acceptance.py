@@ -63,10 +63,12 @@ def test_a_bounce_after_acceptance_is_final_whatever_its_class(
     assert (row.status, row.enhanced, row.reply, row.due_at) == (status, "5.1.1", "no such user", None)
     found = assert_adds_up(sent)
     assert (found.bounced, found.sent, found.unknown) == (1, 0, 0)
+    assert found.soft_bounced == (status == "bounced_soft")
     # a second bounce of the same e-mail changes nothing
     returned.take([of(sent, "bounce", refusal="soft")])
     assert sent.row().status == status
-    assert assert_adds_up(sent).bounced == 1
+    found = assert_adds_up(sent)
+    assert (found.bounced, found.soft_bounced) == (1, status == "bounced_soft")
 
 
 @pytest.mark.parametrize("kind", ["delivered", "deferred", "complaint", "open"])

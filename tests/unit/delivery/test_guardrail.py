@@ -45,7 +45,7 @@ def test_trouble_that_begins_late_is_seen_in_the_last_window() -> None:
     assert trip is not None
     assert (trip.kind, trip.is_first) == ("bounces", False)
     assert trip.tried >= LIMITS.window
-    assert "of the last 1,000 e-mails bounced" in trip.words
+    assert "of the last 1,000 e-mails bounced for good" in trip.words
 
 
 def test_complaints_of_old_e_mails_are_no_share_of_the_last_ones() -> None:
