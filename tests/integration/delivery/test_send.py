@@ -7,12 +7,13 @@ import email.policy
 import uuid
 from collections.abc import Callable
 
+import pytest
 from django.db import connection
 
 from bench.sink import Rule, Sink
 from campaigns.models import Campaign, Lead, ListMembership, Suppression, Topic
-from delivery import launch, numbers, send
-from delivery.models import Batch, Email
+from delivery import launch, numbers, retry_policies, send
+from delivery.models import Batch, Email, RetryPolicy
 
 MakeCampaign = Callable[..., Campaign]
 
@@ -178,6 +179,24 @@ def test_refusals_are_recorded_by_their_class(make_campaign: MakeCampaign, sink:
     assert Suppression.objects.get().value == "lead1@example.com"
     assert Lead.objects.get(email="lead1@example.com").status == "bounced"
     assert "no such user" in (Email.objects.get(status="bounced_hard").reply or "")
+
+
+def test_a_mailbox_that_stays_full_is_told_from_one_that_is_not_there(
+    make_campaign: MakeCampaign, sink: Sink, request: pytest.FixtureRequest
+) -> None:
+    RetryPolicy.objects.create(stream="marketing", soft_retries=0)
+    retry_policies.forget()
+    request.addfinalizer(retry_policies.forget)
+    sink.behave(
+        [
+            Rule("RCPT", "lead1@*", text="550 5.1.1 no such user"),
+            Rule("RCPT", "lead2@*", text="452 4.2.2 mailbox full"),
+        ]
+    )
+    campaign = make_campaign(leads=4)
+    found = send_all(campaign)
+    assert (found.sent, found.bounced, found.soft_bounced) == (2, 2, 1)
+    assert Campaign.objects.get(pk=campaign.pk).soft_bounced == 1
 
 
 def test_a_cancelled_campaign_drains_as_skipped(make_campaign: MakeCampaign, sink: Sink) -> None:
