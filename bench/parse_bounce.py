@@ -123,6 +123,7 @@ def report(messages: list[Read]) -> str:
     everyone = list(judged(messages))
     kept = [one for one in everyone if one.reason not in ASIDE]
     soft = [one for one in kept if not one.hard]
+    not_hard = [one for one in everyone if not one.hard]
     addressed = [one for one in scored if one.label["recipients"] and "address" in one.label["recipients"][0]]
     times = sorted(one.seconds for one in messages)
     return "\n".join(
@@ -133,8 +134,9 @@ def report(messages: list[Read]) -> str:
             "",
             f"right kind:                         {share(sum(one.is_right for one in scored), len(scored))}",
             f"right on hard or not:               {share(sum(one.right for one in kept), len(kept))}",
-            f"  the same with those aside:        {share(sum(one.right for one in everyone), len(everyone))}",
+            f"  with suspended and filtered:      {share(sum(one.right for one in everyone), len(everyone))}",
             f"not hard, suppressed:               {share(sum(one.suppressed for one in soft), len(soft))}",
+            f"  with suspended and filtered:      {share(sum(one.suppressed for one in not_hard), len(not_hard))}",
             f"hard, not suppressed:               "
             f"{share(sum(one.hard and not one.suppressed for one in kept), sum(one.hard for one in kept))}",
             f"every labelled address named:       {share(sum(map(_names_all, addressed)), len(addressed))}",

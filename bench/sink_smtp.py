@@ -72,8 +72,8 @@ class SinkConnection(SinkWire):
     @property
     def _skips_chunk(self) -> bool:
         """What arrives is content of which only the length matters."""
-        return self._in_chunk and self._headers_seen and not (
-            self._blocked or self._pending or self._store.wants_content
+        return (
+            self._in_chunk and self._headers_seen and not (self._blocked or self._pending or self._store.wants_content)
         )
 
     # --- commands

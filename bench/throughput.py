@@ -82,7 +82,11 @@ def parse() -> argparse.Namespace:
     add("--links", type=int, default=5, metavar="N", help="tracked ones, each in the HTML and in the plain text")
     add("--dkim", action="store_true", help="sign every message with RSA of 2048 bits")
     add("--latency-ms", type=float, default=0.0, metavar="MS", help="the sink answers so late")
-    add("--no-chunking", action="store_true", help="the sink does not offer CHUNKING, so that each message waits for its 354")
+    add(
+        "--no-chunking",
+        action="store_true",
+        help="the sink does not offer CHUNKING, so that each message waits for its 354",
+    )
     add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: by docs/capacity.md")
     add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")
     add("--json", action="store_true", help="one JSON object instead of the table")

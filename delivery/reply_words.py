@@ -106,7 +106,7 @@ def judge(
     """Judge a reply that was read."""
     verdict, built_in = (
         one.for_provider(provider_id).classify(
-            read.code, read.enhanced, read.words, group=group, about_recipient=read.about_recipient
+            read.code, read.enhanced, read.words, group=group, answered=read.answered
         )
         for one in (classifier, BUILT_IN)
     )

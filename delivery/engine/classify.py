@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from delivery.engine.outcome import Kind
+from delivery.engine.outcome import Answered, Kind
 from delivery.engine.phrases import Candidates, PhraseIndex, Words
 from delivery.engine.rule import CompiledRule, Rule, Verdict, compile_rule
 from delivery.engine.rules import ESP_RULES, RULES
@@ -29,8 +29,8 @@ class Classifier:
         self.stamp = stamp
         self.own = tuple(own)
         self.rules = tuple(rules)
-        self._table = _Table((*self.own, *self.rules))
-        self._esp_table = _Table((*self.own, *ESP_RULES, *self.rules))
+        self._table = _Table((*self.own, *self.rules), own=len(self.own))
+        self._esp_table = _Table((*self.own, *ESP_RULES, *self.rules), own=len(self.own))
         self._provider_id: int | None = None
         for code in (450, 550):
             self.classify(code, None, "")
@@ -44,18 +44,25 @@ class Classifier:
         return bound
 
     def classify(
-        self, code: int, enhanced: str | None, text: str, *, group: str = "", about_recipient: bool = True
+        self,
+        code: int,
+        enhanced: str | None,
+        text: str,
+        *,
+        group: str = "",
+        answered: Answered = Answered.RECIPIENT,
     ) -> Verdict:
         """Judge one refusal of a mail server.
 
         code: 400-599. enhanced: "x.y.z" or None. text: the server's words, its first 1,000 characters are looked at.
-        group: the recipient's mailbox group, "" where nobody knows it. about_recipient: False for an answer to
-        EHLO or MAIL, when the server had not heard of the recipient yet: no rule can make that hard.
+        group: the recipient's mailbox group, "" where nobody knows it. answered: no rule can make an answer to EHLO
+        or MAIL hard. Of what is refused with its message, after the recipient was accepted, the built-in rules believe
+        codes about the address alone: filters of some carriers say "user unknown" there and mean the message.
         Raises ValueError for a code outside that range: an acceptance is not for the rules to judge.
         """
         if not 400 <= code <= 599:
             raise ValueError(f"{code} is not a refusal: only replies from 400 to 599 are classified.")
-        return self._table.judge(str(code), enhanced or "", text, self._scope(group), about_recipient)
+        return self._table.judge(str(code), enhanced or "", text, self._scope(group), answered)
 
     def classify_text(self, text: str, *, permanent: bool = True, group: str = "") -> Verdict:
         """Judge what an ESP says of a refused recipient or of us, by its words alone.
@@ -75,7 +82,9 @@ class Classifier:
 class _Table:
     """Compiled rules with an index over their phrases. Phrases of rule n are set 2n, what forbids it is set 2n + 1."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], *, own: int) -> None:
+        """own: so many of the rules, from the first, are an operator's."""
+        self._own = own
         self._rules = tuple(map(compile_rule, rules))
         self.verdicts = {one.rule.name: one.verdict for one in reversed(self._rules)}
         self._index = PhraseIndex(
@@ -84,7 +93,9 @@ class _Table:
         )
         self._remembered: dict[tuple[str, str], tuple[tuple[int, CompiledRule, bool], ...]] = {}
 
-    def judge(self, code: str, enhanced: str, text: str, scope: Scope, about_recipient: bool = True) -> Verdict:
+    def judge(
+        self, code: str, enhanced: str, text: str, scope: Scope, answered: Answered = Answered.RECIPIENT
+    ) -> Verdict:
         words: Words | None = None
         candidates: Candidates = {}
         for number, one, by_codes in self._fitting(code, enhanced):
@@ -94,13 +105,21 @@ class _Table:
             # for most rules no word of theirs stands in the reply: this is what a call does some forty times
             if not by_codes and 2 * number not in candidates:
                 continue
-            if not _in_scope(one.rule, scope) or (one.rule.kind is Kind.HARD and not about_recipient):
+            if not _in_scope(one.rule, scope):
+                continue
+            if one.rule.kind is Kind.HARD and not self._is_proof(number, one, enhanced, answered):
                 continue
             if words is None or (
                 (by_codes or _stands(candidates, 2 * number, words)) and not _stands(candidates, 2 * number + 1, words)
             ):
                 return one.verdict
         raise ValueError(f"No rule covers {code} {enhanced}: a table ends with rules for every 4xx and 5xx.")
+
+    def _is_proof(self, number: int, one: CompiledRule, enhanced: str, answered: Answered) -> bool:
+        """Whether a hard rule may count for what was answered."""
+        if answered is not Answered.MESSAGE:
+            return answered is Answered.RECIPIENT
+        return number < self._own or (one.enhanced is not None and one.enhanced.fullmatch(enhanced) is not None)
 
     def _fitting(self, code: str, enhanced: str) -> tuple[tuple[int, CompiledRule, bool], ...]:
         """The rules that these codes allow, each with whether the codes alone decide it."""

@@ -28,6 +28,18 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Answered(StrEnum):
+    """What a refusal answered, which limits what it can prove about the recipient.
+
+    SENDER: the greeting, EHLO or MAIL; the server had not heard of the recipient. MESSAGE: DATA or the content, after
+    the recipient was accepted. RECIPIENT: RCPT, and all that nobody knows better of.
+    """
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    MESSAGE = "message"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One message, one attempt, one frozen result.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from delivery.engine.classify import Classifier
 from tracking.inbound.fields import Fields, address_of
-from tracking.inbound.refusal import MAX_REPLY, judge, second_look, status_in
-from tracking.inbound.report import MessageKind, Recipient, Report
+from tracking.inbound.refusal import MAX_REPLY, answered_by, but_stopped, judge, second_look, status_in
+from tracking.inbound.report import MessageKind, Recipient, RefusalClass, Report
 from tracking.inbound.signs import DELAYED, EXPIRED
 from tracking.inbound.words import about, room_for
 
@@ -36,7 +36,8 @@ def report_of(blocks: list[Fields], words: str, fallback: str, rules: Classifier
     refused = [entry for entry in entries if entry.action not in _ARRIVED]
     if refused:
         room, is_warning = room_for(len(refused)), _is_warning(words)
-        return Report(MessageKind.BOUNCE, tuple(_refusal(entry, words, room, is_warning, rules) for entry in refused))
+        refusals = [_refusal(entry, words, room, is_warning, rules) for entry in refused]
+        return Report(MessageKind.BOUNCE, tuple(but_stopped(refusals, words, rules)))
     if entries:
         return Report(MessageKind.DELIVERED, tuple(map(_arrival, entries)))
     return None
@@ -75,6 +76,10 @@ def _refusal(entry: _Entry, words: str, room: int, is_warning: bool, rules: Clas
     if entry.action == "expired" or (status.startswith("5.0") and EXPIRED.search(said)):
         status = "4.4.7"
     first = judge(entry.address, said, status=status, delayed=delayed, rules=rules)
+    if first.refusal is RefusalClass.HARD:
+        # a diagnostic code seldom says what it answered, the words for people do
+        answered = answered_by(entry.address, words, room)
+        first = judge(entry.address, said, status=status, answered=answered, delayed=delayed, rules=rules)
     return second_look(first, words, room=room, status=status, delayed=delayed, rules=rules)
 
 

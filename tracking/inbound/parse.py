@@ -8,10 +8,13 @@ from tracking.inbound import autoreply, complaint, dsn, notice
 from tracking.inbound.fields import Fields, address_of, addresses_in, blocks_of
 from tracking.inbound.message import Inbound, read_message
 from tracking.inbound.original import split_original
-from tracking.inbound.refusal import judge, second_look
+from tracking.inbound.refusal import but_stopped, judge, second_look
 from tracking.inbound.report import MessageKind, Recipient, Report
 from tracking.inbound.signs import ANSWER, ARRIVED, DAEMON, DELAYED, FAILURE
 from tracking.inbound.words import about, refused_addresses, room_for, subject_of_server
+
+# what is sent to many has them, what is sent back has not
+_OF_LISTS = ("list-id", "list-unsubscribe", "list-post")
 
 
 def parse(raw: bytes, rules: Classifier = BUILT_IN) -> Report:
@@ -55,7 +58,7 @@ def _from_words(inbound: Inbound, text: str, rules: Classifier) -> Report | None
         )
         for address in addresses[: dsn.MAX_RECIPIENTS] or [""]
     ]  # fmt: skip
-    return Report(MessageKind.BOUNCE, tuple(refusals))
+    return Report(MessageKind.BOUNCE, tuple(but_stopped(refusals, text, rules)))
 
 
 def _is_bounce(inbound: Inbound, text: str) -> bool:
@@ -65,8 +68,11 @@ def _is_bounce(inbound: Inbound, text: str) -> bool:
     subject = inbound.header("subject").strip()
     unquoted = "\n".join(line for line in text.split("\n") if not line.startswith("> "))
     reply = read_reply(unquoted)
+    from_server = _is_from_server(inbound)
+    if not from_server and any(name in inbound.headers for name in _OF_LISTS):
+        return False
     signs = (
-        _is_from_server(inbound),
+        from_server,
         FAILURE.search(subject) is not None and not subject.lower().startswith(ANSWER),
         FAILURE.search(unquoted) is not None or DELAYED.search(unquoted) is not None,
         reply is not None and reply.has_code,

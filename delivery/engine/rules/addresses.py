@@ -6,7 +6,7 @@ from delivery.engine.outcome import Kind
 from delivery.engine.rule import Rule
 from delivery.engine.rules import languages
 
-WHO = "user|recipient|mailbox|account|address|addressee|username|customer|inbox|alias|subscriber|email|userid"
+WHO = "user|recipient|mailbox|account|address|addressee|username|customer|inbox|alias|subscriber|email|userid|receiver"
 # a refusal that speaks of our own address says nothing about the recipient's
 SENDER_WORDS = (
     "sender address|domain|email|verify|verification|verif|id|is|denied|rejected|not|unknown|invalid|host",
@@ -40,7 +40,7 @@ ADDRESSES = (
             "email address is not verified",
             "from address|header * not * verified|allowed|match|valid",
             "invalid sender|from|mailfrom|originator",
-            "unverified sender|address|domain",
+            "unverified sender|domain",
             "your domain does not exist|resolve",
         ),
         either=True,
@@ -86,7 +86,12 @@ ADDRESSES = (
             f"{WHO} name is not recognized",
             f"{WHO} doesnt|dont exist",
             "@ unknown",
+            "@ is|was not hosted|a here|user|customer|subscriber",
+            "nobody|noone here by|with that name",
+            "no one here by|with that name",
+            "not a user|recipient|mailbox here",
             "@ unknown user|recipient",
+            "unknown name|person",
             "@ not found|known|exist",
             "@ does not exist",
             "@ no longer",
@@ -113,11 +118,12 @@ ADDRESSES = (
             "wrong or no longer valid",
             f"not a valid|known|registered|local|current|active|existing {WHO}",
             "not a valid|known|registered email|delivery",
-            "user|recipient|account|mailbox|address * disabled|deactivated|deleted|terminated|discontinued|inactive",
+            "user|recipient|account|mailbox|address * deleted|terminated|discontinued",
+            "user|recipient|account|mailbox|address * permanently disabled|deactivated|inactive",
             "user|recipient|account|mailbox|address|@ is|was|now closed|removed|cancelled|canceled|abandoned|expired",
             "user|recipient|account|mailbox|address|@ has been closed|removed|cancelled|canceled|abandoned|retired",
             "user|recipient|account|mailbox closed|expired|removed",
-            "inactive|closed|deleted|expired user|recipient|account|mailbox",
+            "closed|deleted|expired user|recipient|account|mailbox",
             "@ was|is not found",
             "was not found at",
             "recipient name * not recognized",

@@ -17,6 +17,8 @@ UNKNOWN = (
     "empfaenger|empfänger|benutzer|postfach|adresse unbekannt|ungültig",
     "unbekannter|unbekannte|ungültiger empfaenger|empfänger|benutzer|adresse",
     "empfaenger|empfänger|benutzer|postfach|adresse * existiert nicht",
+    "empfaenger|empfänger|benutzer|postfach|adresse * nicht gefunden|bekannt|vorhanden",
+    "kein|keine benutzer|empfänger|empfaenger|postfach|mailbox",
     "onbekende|ongeldige gebruiker|ontvanger|geadresseerde",
     "onbekend|ongeldig adres",
     "gebruiker|ontvanger|geadresseerde|adres|postvak * onbekend|ongeldig",
@@ -32,12 +34,15 @@ UNKNOWN = (
     "destinatario|usuario|cuenta|buzon|buzón|dirección|direccion inexistente|desconocido|desconocida|inválida",
     "destinatario|usuario|cuenta|buzon|buzón|dirección|direccion * no existe",
     "utente|destinatario|casella|indirizzo sconosciuto|inesistente",
-    "utente|destinatario|casella|indirizzo * non esiste",
+    "utente|destinatario|casella|indirizzo * non esiste|trovato|trovata|valido",
+    "caixa postal inexistente",
     "usuário|usuario|destinatário|conta|caixa inexistente|desconhecido",
     "usuário|destinatário|conta|endereço * não existe",
     "utilizatorul|destinatarul|adresa * nu există|exista",
     # Polish, Czech, Slovak, Hungarian
-    "nie ma takiego|takiej użytkownika|konta|adresu|odbiorcy|skrzynki",
+    "nie ma takiego|takiej użytkownika|uzytkownika|konta|adresu|odbiorcy|skrzynki",
+    "brak takiego|takiej użytkownika|uzytkownika|konta|adresu|odbiorcy|skrzynki",
+    "adresat|użytkownik|odbiorca nieznany",
     "użytkownik|konto|adres|odbiorca|skrzynka * nie istnieje",
     "nieznany|niepoprawny użytkownik|odbiorca|adres",
     "uživatel|příjemce|adresát|schránka|adresa * neexistuje",
@@ -49,6 +54,7 @@ UNKNOWN = (
     # Russian, Ukrainian, Bulgarian
     "пользователь|ящик|адрес * не найден|существует",
     "такого пользователя|адреса|ящика нет",
+    "нет такого пользователя|адреса|ящика",
     "неизвестный|несуществующий пользователь|получатель|адрес",
     "користувач|користувача|адреса|адресу * не існує|знайдено",
     "потребителят|адресът * не съществува",
@@ -59,9 +65,20 @@ UNKNOWN = (
     "*用户不存在*", "*用戶不存在*", "*收件人不存在*", "*收件人地址不存在*", "*邮箱不存在*",
     "*帐号不存在*", "*账号不存在*",
     "*无此用户*", "*無此用戶*", "*查无此人*", "*查無此人*",
-    "*が存在しません*", "*は存在しません*", "*宛先不明*", "*ユーザーが見つかりません*",
+    "*が存在しません*", "*は存在しません*", "*宛先不明*",
+    "*宛先が見つかり*", "*アドレスが見つかり*", "*ユーザーが見つかりません*",
     "존재하지 않는|않음 사용자|수신자|계정|주소|메일",
     "사용자를|수신자를|계정을 찾을 수 없습니다|없음",
+)  # fmt: skip
+
+SUSPENDED = (
+    "compte * suspendu|bloqué|bloque|désactivé|desactive",
+    "konto|postfach|benutzer * gesperrt|deaktiviert",
+    "cuenta|conta * suspendida|bloqueada|desactivada|suspensa|desativada",
+    "casella|account * sospesa|sospeso|disabilitata|disabilitato",
+    "konto|skrzynka * zablokowane|zablokowana|zawieszone",
+    "аккаунт|ящик|пользователь * заблокирован|отключен|отключён",
+    "*账号已停用*", "*帐号已停用*", "*账号被禁用*", "*帐号被禁用*", "*邮箱已被禁用*", "*帐号被锁定*", "*账号被锁定*",
 )  # fmt: skip
 
 FULL = (
@@ -79,6 +96,7 @@ FULL = (
     "brevlådan|inkorgen|postlådan * full",
     "postilaatikko * täynnä",
     "ящик * переполнен",
+    "переполнен * ящик",
     "скринька * переповнена",
     "kutusu|kutu|kota * dolu|doldu|aşıldı",
     "γραμματοκιβώτιο|θυρίδα * πλήρης|γεμάτο",

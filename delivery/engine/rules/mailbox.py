@@ -6,6 +6,10 @@ from delivery.engine.outcome import Kind
 from delivery.engine.rule import Rule
 from delivery.engine.rules import languages
 
+ACCOUNT = "account|mailbox|user|recipient|inbox|accounts|users"
+# by the provider or by the owner: it may be opened again, and five such answers in two weeks suppress it all the same
+STOPPED = "suspended|disabled|inactive|deactivated|locked|frozen|freezed|archived"
+
 MAILBOX = (
     Rule(
         "greylisted",
@@ -89,6 +93,7 @@ MAILBOX = (
             "insufficient disk|storage|mailbox|quota",
             "storage space|limit|allocation|quota",
             "mailbox size|storage limit|exceeded",
+            "mailbox|inbox limit",
             "mailbox * exceeds|exceeded|exceed|over * limit|size|quota",
             "mailbox * size limit",
             "exceeded * mailbox|storage|disk",
@@ -107,20 +112,34 @@ MAILBOX = (
     Rule(
         "suspended",
         Kind.SOFT,
-        "The mailbox is suspended, locked or blocked by its own provider.",
+        "The mailbox is suspended, disabled or locked by its owner or provider.",
         phrases=(
-            "account|mailbox|user|recipient suspended|locked|frozen|blocked",
-            "account|mailbox|user|recipient is|was suspended|locked|frozen|blocked|freezed",
-            "account|mailbox|user|recipient has been suspended|locked|frozen|blocked",
-            "account|mailbox|user|recipient is|was|has temporarily|temporary",
-            "account|mailbox|user @ suspended|locked|frozen",
-            "account|mailbox|user @ temporarily|temporary",
-            "account|mailbox|user is|was currently|temporarily suspended|locked|frozen|blocked|disabled|unavailable",
-            "suspended account|mailbox|user",
-            "account|mailbox|user currently suspended|locked|frozen",
-            "temporarily disabled",
+            f"{ACCOUNT} {STOPPED}|blocked",
+            f"{ACCOUNT} is|was|has|@ temporarily|temporary",
+            f"{ACCOUNT} is|was|been|@|currently|temporarily|temporary {STOPPED}|blocked",
+            f"{ACCOUNT} is|was currently|temporarily|now {STOPPED}|blocked|unavailable",
+            f"{ACCOUNT} has been {STOPPED}|blocked",
+            f"{ACCOUNT} * is|are|been|currently {STOPPED}",
+            f"{ACCOUNT} is|are not|currently active",
+            f"{STOPPED} account|mailbox|user|recipient",
+            f"@ is|was|been|currently|temporarily {STOPPED}",
+            f"@ has been {STOPPED}",
+            "address * disabled|deactivated|suspended|inactive",
+            "temporarily|currently disabled|suspended|inactive|locked",
+            *languages.SUSPENDED,
         ),
-        unless=("your account|mailbox|domain|ip", "sender", "too many"),
+        unless=(
+            "your account|mailbox|domain|ip|address",
+            "sender",
+            "too many",
+            # where both are said, nobody reads there any more
+            "permanently",
+            "deleted|removed|terminated|closed",
+            "unknown|invalid or|and",
+            "does not exist",
+            "not found",
+            "no such",
+        ),
     ),
     Rule(
         "too-large",
@@ -163,7 +182,7 @@ MAILBOX = (
             "mail message is malformed",
             "not rfc|rfc2822|rfc5322|compliant",
             "rfc 5322|2822|822 * compliant|violation|conform",
-            "bare lf|newline|linefeed|cr",
+            "bare lf|newline|newlines|linefeed|linefeeds|cr",
             "line too long",
             "lines * too long",
             "null character|byte",

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from delivery.engine.classify import Classifier
-from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.outcome import Answered, Kind, Outcome
 from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.envelope import Capabilities, Envelope, build_envelope
@@ -200,7 +200,7 @@ class Connection(Wire):
         if reply.code == 421 and self.completed and self._job is not None and not self._job.moved:
             # the end of a session that has served before (some servers count) is no verdict on this message
             self.cut(goodbye(reply))
-        elif self._accepts_step(reply, about_recipient=False) and (
+        elif self._accepts_step(reply, Answered.SENDER) and (
             not self.capabilities.pipelining and self._lines is not None
         ):
             self._step(RCPT, self._lines.rcpt)
@@ -216,13 +216,13 @@ class Connection(Wire):
             else:
                 self._end_refused()
                 self._step(VOID, b".\r\n")
-        elif self._accepts_step(reply):
+        elif self._accepts_step(reply, Answered.MESSAGE):
             self.cut(f"the server answered DATA with {reply.code}")
         elif not self._gone and self.capabilities.pipelining:
             self._end_refused()
             self._next()
 
-    def _accepts_step(self, reply: Reply, *, about_recipient: bool = True) -> bool:
+    def _accepts_step(self, reply: Reply, answered: Answered = Answered.RECIPIENT) -> bool:
         """True for a 2xx. A refusal becomes the outcome of the current message; a 421 ends the session with it."""
         self._answered = True
         if reply.code < 300:
@@ -231,7 +231,7 @@ class Connection(Wire):
             self.cut(f"the server answered out of turn with {reply.code}")
             return False
         if self._refusal is None:
-            self._refusal = self._judge(reply, self._job, about_recipient=about_recipient)
+            self._refusal = self._judge(reply, self._job, answered)
         if reply.code == 421:
             self._said_goodbye(reply)
         elif not self.capabilities.pipelining:
@@ -288,16 +288,16 @@ class Connection(Wire):
             self._body = job
             self.cut(f"the server answered the final dot with {reply.code}")
             return
-        self._host.finish(job, accepted(reply) if reply.code < 300 else self._judge(reply, job))
+        self._host.finish(job, accepted(reply) if reply.code < 300 else self._judge(reply, job, Answered.MESSAGE))
         self.completed += reply.code != 421
         if reply.code == 421:
             self._said_goodbye(reply)
         elif self._job is None:
             self._next()
 
-    def _judge(self, reply: Reply, job: Job | None, *, about_recipient: bool = True) -> Outcome:
+    def _judge(self, reply: Reply, job: Job | None, answered: Answered) -> Outcome:
         group = job.message.mailbox_group if job is not None else ""
-        return refusal(self._host.classifier, reply, group=group, about_recipient=about_recipient)
+        return refusal(self._host.classifier, reply, group=group, answered=answered)
 
     def _on_void(self, reply: Reply) -> None:
         if reply.code == 421:

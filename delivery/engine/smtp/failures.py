@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from delivery.engine.classify import Classifier
-from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.outcome import Answered, Kind, Outcome
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.replies import Reply, enhanced_of, one_line
 from delivery.engine.smtp.window import not_attempted
@@ -28,11 +28,13 @@ class ConnectionGone(Exception):
     """The connection ended while a reply was awaited; the text says how. The caller turns it into SetupFailed."""
 
 
-def refusal(classifier: Classifier, reply: Reply, *, group: str = "", about_recipient: bool = True) -> Outcome:
+def refusal(
+    classifier: Classifier, reply: Reply, *, group: str = "", answered: Answered = Answered.RECIPIENT
+) -> Outcome:
     """The outcome of a message that a 4xx or 5xx refused; see `Classifier.classify`."""
     text = one_line(reply.text)
     enhanced = enhanced_of(text)
-    verdict = classifier.classify(reply.code, enhanced, text, group=group, about_recipient=about_recipient)
+    verdict = classifier.classify(reply.code, enhanced, text, group=group, answered=answered)
     return Outcome(verdict.kind, reply.code, enhanced, text, verdict.rule)
 
 
@@ -45,7 +47,7 @@ def refused_step(classifier: Classifier, step: str, reply: Reply, cure: str, *, 
     words, enhanced = one_line(reply.text), enhanced_of(reply.text)
     text = f"The server refused {step}: {reply.code} {words} {cure}"
     if 400 <= reply.code <= 499:
-        judged = refusal(classifier, reply, about_recipient=False)
+        judged = refusal(classifier, reply, answered=Answered.SENDER)
         if judged.kind is Kind.THROTTLE:
             return SetupFailed(Outcome(judged.kind, reply.code, enhanced, text, judged.rule))
     return SetupFailed(not_attempted(text, reply.code, enhanced), permanent=permanent)

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from delivery.engine.outcome import Kind, Outcome
+from delivery.engine.outcome import Answered, Kind, Outcome
 from delivery.engine.smtp.connection import DOT, Connection, Host, accepted, accepted_line, goodbye
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.envelope import Envelope, chunk_head
@@ -118,7 +118,7 @@ class FlyingConnection(Connection):
             flight.moves = flight.refusal is None and flight.step <= MAIL and self.completed > 0
         if reply.code >= 400 and flight.refusal is None:
             flight.refused_at = flight.step
-            flight.refusal = self._judge(reply, flight.jobs[0], about_recipient=flight.step > MAIL)
+            flight.refusal = self._judge(reply, flight.jobs[0], _answered_at(flight.step))
         if flight.step < CONTENT:
             flight.step += 1
         elif reply.code >= 400:
@@ -184,3 +184,9 @@ class FlyingConnection(Connection):
             for job in flight.jobs:
                 self._host.finish(job, Outcome(Kind.UNKNOWN, reply=f"No answer to its content: {reason}."))
         super().on_break(reason, reply or self._good_bye)
+
+
+def _answered_at(step: int) -> Answered:
+    if step <= MAIL:
+        return Answered.SENDER
+    return Answered.MESSAGE if step == CONTENT else Answered.RECIPIENT

@@ -56,7 +56,9 @@ def test_right_and_wrong_are_counted(tmp_path: Path) -> None:
     text = report(messages)
     assert "right kind:                         4 of 4 (100.0 %)" in text
     assert "right on hard or not:               2 of 3 (66.7 %)" in text
+    assert "  with suspended and filtered:      2 of 4 (50.0 %)" in text
     assert "not hard, suppressed:               1 of 2 (50.0 %)" in text
+    assert "  with suspended and filtered:      2 of 3 (66.7 %)" in text
 
 
 def test_a_folder_without_labels_is_said(

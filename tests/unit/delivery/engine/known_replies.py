@@ -210,6 +210,9 @@ REPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
             "550 5.5.0 Le compte du destinataire est bloque. The recipient account is blocked. LPN007_426",
             "550 5.7.1 <a@b.example>: Recipient address rejected: User a@b.example temporary locked.",
             "550 account suspended",
+            "554 delivery error: This account has been disabled or discontinued [#102]. - mta222",
+            "550 5.7.13 User account disabled",
+            "550 5.7.1 <a@b.example>: Recipient address rejected: account inactive",
         ),
     ),
     "too-large": (
@@ -332,7 +335,6 @@ REPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
             "551 User not local; please try <x@y.example>",
             "550 #5.1.0 Address unknown",
             "553 Invalid recipient a@b.example (Mode: normal)",
-            "554 delivery error: This account has been disabled or discontinued [#102]. - mta222",
             "550 User not found: a@b.example",
             "550 L'adresse de messagerie référencée ci-dessus n'existe pas",
             "550 Der Empfänger a@b.example existiert nicht",

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.engine.classify import BUILT_IN, Classifier
-from delivery.engine.outcome import Kind
+from delivery.engine.outcome import Answered, Kind
 from delivery.engine.phrases import BadPhrase
 from delivery.engine.reply_text import read_reply
 from delivery.engine.rule import BadPattern, Rule
 from delivery.engine.rules import ESP_RULES, RULES
 from tests.unit.delivery.engine.known_replies import ESP_TEXTS, REPLIES
+from tests.unit.delivery.engine.replies_by_kind import BY_KIND
 
 LINES = [(rule, kind, reply) for rule, (kind, replies) in REPLIES.items() for reply in replies]
 ESP_LINES = [(rule, kind, text) for rule, (kind, texts) in ESP_TEXTS.items() for text in texts]
@@ -25,6 +26,15 @@ def test_a_reply_meets_its_rule(rule: str, kind: str, reply: str) -> None:
     assert read is not None
     verdict = BUILT_IN.classify(read.code, read.enhanced, read.words)
     assert (verdict.kind, verdict.rule) == (Kind(kind), rule)
+
+
+@pytest.mark.parametrize(("kind", "reply"), [(kind, reply) for kind, all_of in BY_KIND.items() for reply in all_of])
+def test_a_reply_gets_its_class_whichever_rule_says_so(kind: str, reply: str) -> None:
+    read = read_reply(reply)
+    assert read is not None
+    found = BUILT_IN.classify(read.code, read.enhanced, read.words).kind
+    # for an address it is the same whether our sender or our server is refused
+    assert found == kind or (found, kind) == (Kind.SENDER, "block")
 
 
 @pytest.mark.parametrize(("rule", "kind", "text"), ESP_LINES)
@@ -128,7 +138,31 @@ def test_no_address_is_suppressed_on_one_digit_or_for_our_own_fault(
 
 def test_an_answer_to_mail_is_never_about_the_recipient() -> None:
     assert BUILT_IN.classify(550, "5.1.1", "no such user").kind is Kind.HARD
-    assert BUILT_IN.classify(550, "5.1.1", "no such user", about_recipient=False).kind is not Kind.HARD
+    assert BUILT_IN.classify(550, "5.1.1", "no such user", answered=Answered.SENDER).kind is not Kind.HARD
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "words", "kind"),
+    [
+        (None, "User unknown", Kind.UNDETERMINED),
+        ("5.0.0", "no such domain", Kind.UNDETERMINED),
+        ("5.7.1", "This user doesn't have an account", Kind.UNDETERMINED),
+        ("5.1.1", "User unknown", Kind.HARD),
+        ("5.2.1", "The account is disabled", Kind.HARD),
+        (None, "Mailbox full", Kind.SOFT),
+        ("5.7.1", "spam", Kind.BLOCK),
+    ],
+)
+def test_of_what_is_refused_with_its_message_only_codes_prove_an_address(
+    enhanced: str | None, words: str, kind: Kind
+) -> None:
+    assert BUILT_IN.classify(550, enhanced, words, answered=Answered.MESSAGE).kind is kind
+
+
+def test_an_operators_rule_counts_for_messages_too() -> None:
+    ours = Classifier(own=(VIP,))
+    assert ours.classify(550, None, "very important", answered=Answered.MESSAGE).kind is Kind.HARD
+    assert ours.classify(550, None, "very important", answered=Answered.SENDER).kind is not Kind.HARD
 
 
 @given(

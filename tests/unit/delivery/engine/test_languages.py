@@ -18,6 +18,12 @@ UNKNOWN = (
     "Používateľ neexistuje", "Nincs ilyen felhasználó", "Пользователь не найден", "Такого пользователя нет",
     "Користувача не знайдено", "Kullanıcı bulunamadı", "Ο χρήστης δεν υπάρχει", "用户不存在", "收件人地址不存在",
     "宛先のメールアドレスが存在しません", "宛先不明", "존재하지 않는 사용자",
+    "Benutzer nicht gefunden", "Utente non trovato", "Brak takiego użytkownika", "Нет такого пользователя",
+)  # fmt: skip
+STOPPED = (
+    "Le compte du destinataire est suspendu", "Das Konto ist gesperrt", "Postfach deaktiviert",
+    "La cuenta está suspendida", "A conta está bloqueada", "La casella è sospesa", "Konto jest zablokowane",
+    "Аккаунт заблокирован", "该账号已停用", "邮箱已被禁用",
 )  # fmt: skip
 FULL = (
     "La boîte est pleine", "Das Postfach des Empfängers ist voll", "De mailbox van de ontvanger is vol",
@@ -37,6 +43,11 @@ def test_an_address_that_does_not_exist_is_hard_in_every_language(text: str) -> 
 def test_a_full_mailbox_is_soft_in_every_language(text: str) -> None:
     assert BUILT_IN.classify(552, None, text).kind is Kind.SOFT
     assert BUILT_IN.classify(452, None, text).kind is Kind.SOFT
+
+
+@pytest.mark.parametrize("text", STOPPED)
+def test_an_account_that_was_stopped_is_soft_in_every_language(text: str) -> None:
+    assert BUILT_IN.classify(550, None, text).kind is Kind.SOFT
 
 
 @pytest.mark.parametrize("text", UNKNOWN)

@@ -52,24 +52,33 @@ def test_what_is_no_refusal_is_not_found(pasted: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pasted", "about_recipient"),
+    ("pasted", "answered"),
     [
-        ("host mx said: 550 no such user (in reply to RCPT TO command)", True),
-        ("host mx said: 550 no such user (in reply to MAIL\n    FROM command)", False),
-        ("SMTP error from remote mail server after MAIL FROM:<a@b.example>: host mx: 550 unknown", False),
-        ("SMTP error from remote mail server after initial connection: 554 no", False),
-        ("550 no such user", True),
+        ("host mx said: 550 no such user (in reply to RCPT TO command)", "recipient"),
+        ("host mx said: 550 no such user (in reply to MAIL\n    FROM command)", "sender"),
+        ("SMTP error from remote mail server after MAIL FROM:<a@b.example>: host mx: 550 unknown", "sender"),
+        ("SMTP error from remote mail server after initial connection: 554 no", "sender"),
+        ("Remote host said:\n550 unknown user\n [MAIL_FROM]", "sender"),
+        ("550 no such user", "recipient"),
+        ("host mx said: 550 no such user (in reply to end of\n    DATA command)", "message"),
+        ("host mx said: 550 no such user (in reply to DATA command)", "message"),
+        ("SMTP error from remote mail server after end of data: 550 unknown", "message"),
+        ("SMTP error from remote server after transfer of mail text: 550 unknown", "message"),
+        ("SMTP error from remote server for TEXT command, host: mx reason: 550 unknown", "message"),
+        ("192.0.2.7 failed after I sent the message.\nRemote host said: 550 unknown user", "message"),
+        ("Remote host said:\n550 unknown user\n [BODY]", "message"),
+        (">>> DATA\n<<< 550 5.1.1 unknown user\n<<< 503 need RCPT", "recipient"),
     ],
 )
-def test_an_answer_to_mail_is_told_apart(pasted: str, about_recipient: bool) -> None:
+def test_what_a_refusal_answered_is_told_apart(pasted: str, answered: str) -> None:
     read = read_reply(pasted)
     assert read is not None
-    assert read.about_recipient is about_recipient
+    assert read.answered == answered
 
 
 def test_nothing_that_people_paste_takes_long_to_read() -> None:
     began = time.process_time()
-    for filling in ("\n", " ", "\n \t", "550-", "550\n", "(in reply to ", "error from "):
+    for filling in ("\n", " ", "\n \t", "550-", "550\n", "(in reply to ", "error from ", "after the ", "error for ["):
         read_reply(f"x{filling * (19_990 // len(filling))}x")
     # a pattern that looks at every pair of lines takes half a second for the first of them alone
     assert time.process_time() - began < 0.3

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from bench.sink import Rule, Sink
 from delivery.engine.classify import BUILT_IN, Classifier
 from delivery.engine.outcome import Kind
@@ -45,3 +47,27 @@ def test_a_busy_server_at_the_greeting_slows_the_provider_down(
 ) -> None:
     outcomes = send(start_sink(Rule("CONNECT", text="421 4.7.0 [TSS04] deferred")), [message(1)])
     assert [(outcome.kind, outcome.rule) for outcome in outcomes] == [(Kind.THROTTLE, "yahoo-throttle")]
+
+
+@pytest.mark.parametrize(
+    ("step", "chunking", "kind"),
+    [
+        ("RCPT", False, Kind.HARD),
+        ("DATA", False, Kind.UNDETERMINED),
+        ("DOT", False, Kind.UNDETERMINED),
+        ("RCPT", True, Kind.HARD),
+        ("DOT", True, Kind.UNDETERMINED),
+    ],
+)
+def test_words_about_a_user_prove_nothing_once_the_recipient_was_accepted(
+    start_sink: Callable[..., Sink],
+    send: Callable[..., Any],
+    message: Callable[..., SmtpMessage],
+    step: str,
+    chunking: bool,
+    kind: Kind,
+) -> None:
+    sink = start_sink(Rule(step, text="550 User unknown"), chunking=chunking)
+    plain = [message(number) for number in range(1, 7)]
+    outcomes = send(sink, [one._replace(checked_size=chunking * len(one.data)) for one in plain], connections=1)
+    assert [outcome.kind for outcome in outcomes] == [kind] * 6
