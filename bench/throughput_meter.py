@@ -8,9 +8,10 @@ from contextlib import suppress
 
 import psutil
 
-SAMPLE_SECONDS = 0.5
+# looking for children reads the whole process table, 20 ms each time
+SAMPLE_SECONDS = 2.0
 # the kernel walks through all pages of a process for its share of them: 100 ms for all of ours
-MEMORY_EVERY = 10
+MEMORY_EVERY = 3
 
 Roots = Callable[[], Mapping[str, Iterable[int]]]
 # process id and the moment of its start: numbers of dead processes are given again

@@ -17,7 +17,7 @@ from bench.sink import Sink
 from bench.throughput_content import SENDER, SUBJECT, build_for_size
 from bench.throughput_meter import Meter
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 LIST = "Readers"
 # set-based: a benchmark of sending does not wait for an import
 LEADS = """
