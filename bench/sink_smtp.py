@@ -154,6 +154,7 @@ class SinkConnection(SinkWire):
         if not self._shared.chunking or len(words) < 2 or not words[1].isdigit():
             self._unknown(line)
             return
+        self._store.counts["chunks"] += 1
         self._in_chunk, self._chunk_left = True, int(words[1])
         self._chunk_is_last = len(words) > 2 and words[2].upper() == b"LAST"
         # its octets follow whatever is thought of it

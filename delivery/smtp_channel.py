@@ -9,6 +9,7 @@ from delivery.engine.classify import Classifier
 from delivery.engine.message import RenderFailed
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import SmtpMessage, SmtpPool
+from delivery.engine.smtp.envelope import is_plain_address
 from delivery.lead_letter import LeadLetter
 from delivery.letters import AnyLetter, Letter
 
@@ -72,5 +73,9 @@ def _render(letter: Letter) -> SmtpMessage | Outcome:
     except RenderFailed as error:
         return Outcome(Kind.RENDER_ERROR, reply=str(error))
     first, *more = rendered.pieces
-    head, group = letter.head, letter.mailbox_group
-    return SmtpMessage(letter.return_path, head.to_address, first, letter.deadline, group, tuple(more))
+    sender, recipient = letter.return_path, letter.head.to_address
+    size = 0
+    is_plain = is_plain_address(recipient) and (not sender or is_plain_address(sender))
+    if is_plain and first.isascii() and not letter.template.is_stuffed:
+        size = sum(map(len, rendered.pieces))
+    return SmtpMessage(sender, recipient, first, letter.deadline, letter.mailbox_group, tuple(more), size)

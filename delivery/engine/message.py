@@ -107,7 +107,12 @@ class Layout(NamedTuple):
 
 
 class MessageTemplate:
-    """One campaign variant, ready to be rendered for each recipient."""
+    """One campaign variant, ready to be rendered for each recipient.
+
+    is_stuffed: lines that begin with a dot have a second one, as after DATA; here none does.
+    """
+
+    is_stuffed = False
 
     def __init__(
         self,

@@ -35,6 +35,8 @@ class _Unsendable:
 class RawTemplate(MessageTemplate):
     """A message that is the same for all its recipients. Where an ESP sends it, it is taken apart."""
 
+    is_stuffed = True
+
     def __init__(self, message: bytes, sender: Mailbox, domain: Known | None) -> None:
         """message: as `pack` takes it. Raises SigningImpossible."""
         head, _, body = message.partition(b"\r\n\r\n")

@@ -140,7 +140,8 @@ class SmtpMessage(NamedTuple):
     mailbox_group: of the recipient ("gmail"), for rules that hold for one group; "" where nobody knows it.
     more: pieces of ASCII that follow `data`, so that long text which many messages share need not be copied.
     checked_size: bytes of all pieces, from who made sure that both addresses are printable ASCII without spaces and
-    brackets, and the content is ASCII and ends with a line end; 0 where that is still to be looked at.
+    brackets, and the content is ASCII, ends with a line end and has no line that begins with a dot, so that it is the
+    same after DATA and in a BDAT; 0 where that is still to be looked at.
     """
 
     sender: str
