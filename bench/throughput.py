@@ -85,7 +85,7 @@ def parse() -> argparse.Namespace:
     add(
         "--no-chunking",
         action="store_true",
-        help="the sink does not offer CHUNKING, so that each message waits for its 354",
+        help="each message waits for its 354",
     )
     add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: by docs/capacity.md")
     add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")
