@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from django.core.files.base import File
 from django.db import DatabaseError, InterfaceError, OperationalError
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
 
 from campaigns.alone import alone, key_of
 from campaigns.leads import uploads
@@ -21,6 +21,8 @@ from campaigns.models.file_import import FileImport
 logger = logging.getLogger(__name__)
 
 STRANDED_SECONDS = 60
+# an import that brings its worker down every time must not do so for ever
+GIVE_UP_HOURS = 24
 Row = TypeVar("Row", bound=FileImport)
 
 
@@ -68,7 +70,10 @@ def run(model: type[Row], import_id: int, *, lock: int, begin: Mapping[str, Any]
     Raises django.db.OperationalError when the database goes away; the import is picked up again later.
     """
     with alone(key_of(lock, import_id)) as is_alone:
-        fresh: dict[str, Any] = {"heartbeat_at": Now(), "done_bytes": 0, "lines": 0, "rejected_count": 0, "error": ""}
+        fresh: dict[str, Any] = {
+            "started_at": Coalesce(F("started_at"), Now()), "heartbeat_at": Now(), "done_bytes": 0, "lines": 0,
+            "rejected_count": 0, "error": "",
+        }  # fmt: skip
         if is_alone and open_rows(model).filter(pk=import_id).update(**fresh, **begin):
             _work(model._default_manager.get(pk=import_id), work)
     row = model._default_manager.get(pk=import_id)
@@ -105,8 +110,15 @@ def stranded(model: type[Row]) -> QuerySet[Row]:
 
 
 def requeue_stranded(model: type[Row], wake: Callable[[int], None]) -> int:
-    """Queue imports that stand still; how many. Work that takes long between two signs of life looks stranded too:
-    its lock sends the second runner away."""
+    """Queue imports that stand still, but for those that were begun GIVE_UP_HOURS ago; how many.
+
+    Work that takes long between two signs of life looks stranded too: its lock sends the second runner away.
+    """
+    stranded(model).filter(started_at__lt=Now() - timedelta(hours=GIVE_UP_HOURS)).update(
+        state="failed",
+        finished_at=Now(),
+        error=f"The import did not end within {GIVE_UP_HOURS} hours. Split the file and import the parts.",
+    )
     ids = list(stranded(model).values_list("pk", flat=True))
     # the mark keeps the next round, a few seconds from now, from queueing them again
     model._default_manager.filter(pk__in=ids).update(heartbeat_at=Now())

@@ -138,7 +138,6 @@ BATCH_SIZE = 1000
 CLAIMED_LIMIT = 200
 WINDOW_SIZE = 48
 RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
-GRACE_SECONDS = positive_number("MASSMAILER_GRACE_SECONDS", 60)
 # bulk workers take the processor that others leave, 0: as all others do, 19: last
 BULK_NICENESS = env.int("MASSMAILER_BULK_NICENESS", default=10)
 # these processes accept transactional mail: a thread of theirs wakes workers, so that no request waits for the broker

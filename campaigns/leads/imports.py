@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.core.files.base import File
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import enqueue, failpoints, file_imports, mail_domains
@@ -22,9 +20,6 @@ from campaigns.leads.plan import FilePlan, inspect_file, plan_source
 from campaigns.leads.source import open_source
 from campaigns.leads.staging import Progress, Staged, stage
 from campaigns.models import LeadImport, MailingList
-
-# an import that brings its worker down every time must not do so for ever
-GIVE_UP_HOURS = 24
 
 State = LeadImport.State
 
@@ -75,19 +70,13 @@ def run_import(import_id: int, *, on_progress: Callable[[Progress], None] | None
     change in one transaction that also sets the state to done. Where a runner dies, everything of it is gone, and the
     next one begins from the file.
     """
-    begin = {"state": State.STAGING, "started_at": Coalesce(F("started_at"), Now())}
+    begin = {"state": State.STAGING}
     work = partial(_stage_and_merge, on_progress=on_progress or _ignore)
     return file_imports.run(LeadImport, import_id, lock=sql.IMPORT_LOCK, begin=begin, work=work)
 
 
 def requeue_stranded() -> int:
-    """Queue imports that stand still, but for those that have stood for GIVE_UP_HOURS; how many."""
-    hopeless = file_imports.stranded(LeadImport).filter(started_at__lt=Now() - timedelta(hours=GIVE_UP_HOURS))
-    hopeless.update(
-        state=State.FAILED,
-        finished_at=Now(),
-        error=f"The import did not end within {GIVE_UP_HOURS} hours. Split the file and import the parts.",
-    )
+    """Queue imports that stand still; how many. See `file_imports.requeue_stranded`."""
     return file_imports.requeue_stranded(LeadImport, enqueue.import_leads)
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 class FileImport(models.Model):
     """Progress and result of one import. Counts are lines of the file, the header left out.
 
-    Each kind has a `state` of its own: "waiting", what it does, and one of OVER.
+    Each kind has a `state` of its own: "waiting", what it does, and one of OVER. started_at: when it was first worked on.
     """
 
     OVER = ("done", "failed", "cancelled")
@@ -30,6 +30,7 @@ class FileImport(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, editable=False
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
     heartbeat_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 

@@ -27,7 +27,6 @@ class LeadImport(FileImport):
     created_count = models.BigIntegerField("new leads", default=0)
     updated_count = models.BigIntegerField("updated leads", default=0)
     repeated_count = models.BigIntegerField("repeated lines", default=0)
-    started_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-id"]

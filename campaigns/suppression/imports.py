@@ -70,7 +70,7 @@ def run_import(import_id: int, *, on_progress: Progress | None = None) -> Suppre
 
 
 def requeue_stranded() -> int:
-    """Queue imports that stand still; how many."""
+    """Queue imports that stand still; how many. See `file_imports.requeue_stranded`."""
     return file_imports.requeue_stranded(SuppressionImport, enqueue.import_suppressions)
 
 

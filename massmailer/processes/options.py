@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,5 +107,9 @@ def flower_credentials() -> str:
 
 
 def grace_seconds() -> float:
-    """How long a process may take to drain before it is killed."""
-    return float(os.environ.get("MASSMAILER_GRACE_SECONDS") or DEFAULT_GRACE_SECONDS) + EXTRA_GRACE_SECONDS
+    """How long a process may take to drain before it is killed. Raises StackError where what is set is no number."""
+    given = os.environ.get("MASSMAILER_GRACE_SECONDS") or str(DEFAULT_GRACE_SECONDS)
+    with suppress(ValueError):
+        if float(given) > 0:
+            return float(given) + EXTRA_GRACE_SECONDS
+    raise StackError(f"MASSMAILER_GRACE_SECONDS={given!r} is no number above zero.")

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from campaigns.addresses import digest
 from campaigns.models import Lead, Suppression, SuppressionImport, SuppressionRelease
 from campaigns.suppression import imports
 from campaigns.suppression.add import suppress
 from campaigns.suppression.release import release, release_own
+from campaigns.tasks import requeue_imports
 from tests.people import boss, somebody
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +177,21 @@ def test_a_run_that_died_goes_on_and_counts_right(tmp_path: Path, monkeypatch: p
     assert Suppression.objects.count() == 20
     done = imports.run_import(row.pk)
     assert (done.state, done.lines, done.added_count, done.known_count) == ("done", 35, 35, 0)
+
+
+def test_an_import_that_never_ends_is_given_up_after_a_day(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("email\nada@example.com\n")
+    row = imports.register_import(path=path, name="list.csv", reason="imported", hash_only=False)
+    yesterday = timezone.now() - timedelta(hours=25)
+    SuppressionImport.objects.update(state="running", started_at=yesterday, heartbeat_at=yesterday)
+    requeue_imports()
+    row.refresh_from_db()
+    assert row.state == "failed"
+    assert "Split the file" in row.error
+    assert imports.run_import(row.pk).state == "failed"
+    other = imports.register_import(path=path, name="list.csv", reason="imported", hash_only=False)
+    assert imports.run_import(other.pk).started_at is not None
 
 
 def test_what_is_exported_can_be_imported_and_runs_in_no_spreadsheet(

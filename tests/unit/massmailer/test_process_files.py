@@ -13,7 +13,7 @@ import pytest
 from massmailer.embedded import paths
 from massmailer.processes import __main__ as command_line
 from massmailer.processes import ports, procfile
-from massmailer.processes.options import StackError, StackOptions, process_environment
+from massmailer.processes.options import StackError, StackOptions, grace_seconds, process_environment
 
 ROOT = paths.checkout()
 QUEUES = ("transactional", "bulk", "default", "control")
@@ -73,6 +73,13 @@ def test_flower_credentials_are_demanded_when_the_engines_are_given(monkeypatch:
     monkeypatch.delenv("FLOWER_BASIC_AUTH", raising=False)
     with pytest.raises(StackError, match=r"FLOWER_BASIC_AUTH is not set. Set it to user:password"):
         process_environment(StackOptions())
+
+
+@pytest.mark.parametrize("said", ["soon", "0", "-5"])
+def test_a_grace_period_that_is_none_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    monkeypatch.setenv("MASSMAILER_GRACE_SECONDS", said)
+    with pytest.raises(StackError, match="MASSMAILER_GRACE_SECONDS"):
+        grace_seconds()
 
 
 def test_every_taken_port_is_named_with_the_flag_that_changes_it() -> None:
