@@ -24,7 +24,7 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         return is_moved
 
     def hold(self, pk: int) -> bool:
-        """Lock the row until the transaction ends; False, at once, where somebody else has it: a launch takes seconds."""
+        """Lock the row until the transaction ends; False, at once, where somebody else has it: a launch lasts."""
         return self.filter(pk=pk).select_for_update(skip_locked=True, no_key=True).exists()
 
 

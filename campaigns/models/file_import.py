@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 class FileImport(models.Model):
     """Progress and result of one import. Counts are lines of the file, the header left out.
 
-    Each kind has a `state` of its own: "waiting", what it does, and one of OVER. started_at: when it was first worked on.
+    Each kind has a `state` of its own: "waiting", what it does, and one of OVER. started_at: when somebody first ran it.
     """
 
     OVER = ("done", "failed", "cancelled")

@@ -31,7 +31,7 @@ def campaign(db: None) -> Campaign:
 
 
 def send(campaign: Campaign, **counts: int) -> Campaign:
-    """What became of the e-mails up to now, all of it; then what beat does each second. soft_bounced: of the bounced."""
+    """What became of the e-mails up to now, all of it; then what beat does each second. soft_bounced: of bounced."""
     recorded = sum(count for name, count in counts.items() if name != "soft_bounced")
     Batch.objects.filter(campaign=campaign).update(cursor=recorded, recorded=recorded, **counts)
     tasks.refresh_counters()

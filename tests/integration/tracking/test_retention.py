@@ -235,9 +235,9 @@ def a_draft_as_old(old: Campaign) -> Campaign:
     readers = MailingList.objects.create(name="Readers")
     ListMembership.objects.create(mailing_list=readers, lead=Lead.objects.get())
     return Campaign.objects.create(
-        pk=old.pk + 1, name="Draft", subject="s", from_email="a@b.example", body='<a href="{{ unsubscribe_url }}">Unsubscribe</a>',
-        body_format="html",
-        mailing_list=readers, state="scheduled", scheduled_at=NOW,
+        pk=old.pk + 1, name="Draft", subject="s", from_email="a@b.example", body_format="html",
+        body='<a href="{{ unsubscribe_url }}">Unsubscribe</a>', mailing_list=readers, state="scheduled",
+        scheduled_at=NOW,
     )  # fmt: skip
 
 
