@@ -46,7 +46,7 @@ def run_product(load: Load, given: argparse.Namespace, folder: Path) -> Sent:
     from massmailer.processes.options import StackOptions
     from massmailer.processes.ports import find_free
 
-    size = sizing(given.latency_ms, given.workers)
+    size = sizing(given.latency_ms, given.workers, chunking=not given.no_chunking)
     options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=size.children)
     with BackgroundStack(options), references.open_sink(given.latency_ms, chunking=not given.no_chunking) as sink:
         manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
@@ -115,7 +115,7 @@ def main() -> int:
             engines.destroy()
     others = run_references(round(sent.size_bytes), given) if given.reference_seconds else []
     signatures = rsa_rate() if given.dkim else 0.0
-    report = Report(sent, others, sizing(given.latency_ms, given.workers), signatures)
+    report = Report(sent, others, sizing(given.latency_ms, given.workers, chunking=not given.no_chunking), signatures)
     print(json.dumps(report.as_dict()) if given.json else report.table())
     return 0
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from delivery import bound
+from delivery.engine.smtp.flight import USUAL_MESSAGES
 
 # all processor time of a message, the sink's included: what the cores could send if nobody waited
 MESSAGE_SECONDS = 130e-6
@@ -27,13 +28,17 @@ class Sizing:
     connections: int
 
 
-def sizing(latency_ms: float, workers: int = 0) -> Sizing:
-    """The documented sizing for a relay so far away; workers: children that were asked for, 0 for what fits."""
+def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False) -> Sizing:
+    """The documented sizing for a relay so far away; workers: children that were asked for, 0 for what fits.
+
+    chunking: the relay offers it, so that several messages go by one round trip of one connection.
+    """
+    trips, carried = (1, USUAL_MESSAGES) if chunking else (bound.ROUND_TRIPS, 1)
     cores, latency = os.cpu_count() or 1, latency_ms / 1000
     claimed = bound.claimed_limit(WINDOW, latency, CLAIMED)
-    child = claimed / (bound.ROUND_TRIPS * latency + bound.RECORD_SECONDS)
+    child = claimed / (trips * latency + bound.RECORD_SECONDS)
     children = workers or max(cores, math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
-    connections = math.ceil(child * latency / 10) * 10
+    connections = math.ceil(child * latency / carried / 10) * 10
     return Sizing(children, min(MOST_CONNECTIONS, max(DEFAULT_CONNECTIONS, connections)))
 
 

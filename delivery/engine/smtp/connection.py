@@ -129,6 +129,11 @@ class Connection(Wire):
             self._held = False
             self._send_content()
 
+    @property
+    def may_carry_flights(self) -> bool:
+        """The server takes several messages in one write (see `flight`)."""
+        return self.capabilities.chunking and self.capabilities.pipelining
+
     def serve(self) -> None:
         """The set-up is over: from here on replies belong to transactions."""
         self._setup = False

@@ -17,6 +17,8 @@ from delivery.engine.smtp.window import Job
 
 MOST_MESSAGES = 8
 FIRST_MESSAGES = 2
+# what a connection carries on average, for the number of connections
+USUAL_MESSAGES = 4
 MOST_BYTES = 256 * 1024
 # a relay that takes longer over a flight would soon take longer than a step may
 QUICK_SECONDS = 1.0

@@ -59,8 +59,7 @@ class FlyingConnection(Connection):
         return None if self._may_fly() else super()._following()
 
     def _may_fly(self) -> bool:
-        offers = self.capabilities
-        if self._gone or not offers.chunking or not offers.pipelining or not self._host.flies_next():
+        if self._gone or not self.may_carry_flights or not self._host.flies_next():
             return False
         now = self._loop.time()
         return now - self._heard_at < HEARD_SECONDS and self._reach.may_fly(now)

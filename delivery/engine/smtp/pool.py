@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import ssl
 import time
@@ -16,7 +17,7 @@ from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.connection import Connection
 from delivery.engine.smtp.endpoint import Endpoint, SmtpMessage
 from delivery.engine.smtp.failures import SetupFailed
-from delivery.engine.smtp.flight import Grounds
+from delivery.engine.smtp.flight import USUAL_MESSAGES, Grounds
 from delivery.engine.smtp.handshake import open_session, tls_context
 from delivery.engine.smtp.health import Health
 from delivery.engine.smtp.pacing import Latency, wanted_connections
@@ -202,20 +203,25 @@ class SmtpPool:
         self._start_idle()
         if self._waiting and self._health.may_open(now):
             busy = len(self._connections) - len(self._idle)
-            wanted = wanted_connections(len(self._waiting), busy, self._latency.value, self._health.ceiling)
+            wanted = wanted_connections(self._lots(), busy, self._latency.value, self._health.ceiling)
             for _ in range(wanted - len(self._connections) - len(self._opening)):
                 self._open()
         self._ensure_timer(now)
 
     def _start_idle(self) -> None:
         busy = len(self._connections) - len(self._idle)
-        wanted = wanted_connections(len(self._waiting), busy, self._latency.value or 0.0, self._health.ceiling)
+        wanted = wanted_connections(self._lots(), busy, self._latency.value or 0.0, self._health.ceiling)
         while self._waiting and self._idle and busy < wanted:
             connection = self._idle.pop()
             if connection.start():
                 busy += 1
             elif connection in self._connections:
                 self._idle.append(connection)
+
+    def _lots(self) -> int:
+        """What waits, counted by what one connection carries at a time."""
+        may_fly = self.flies_next() and any(one.may_carry_flights for one in self._connections)
+        return math.ceil(len(self._waiting) / USUAL_MESSAGES) if may_fly else len(self._waiting)
 
     def _open(self) -> None:
         if self._loop is None:
