@@ -140,6 +140,8 @@ WINDOW_SIZE = 48
 RENDERED_BYTES_LIMIT = 16 * 1024 * 1024
 # bulk workers take the processor that others leave, 0: as all others do, 19: last
 BULK_NICENESS = env.int("MASSMAILER_BULK_NICENESS", default=10)
+if not 0 <= BULK_NICENESS <= 19:
+    raise ImproperlyConfigured(f"MASSMAILER_BULK_NICENESS={BULK_NICENESS}: set it to a number from 0 to 19.")
 # these processes accept transactional mail: a thread of theirs wakes workers, so that no request waits for the broker
 ACCEPTS_MAIL = os.environ.get("MASSMAILER_PROCESS") in ("web", "submission")
 # how old an unknown e-mail must be before a person may send it again: until then an open or a late answer may settle it

@@ -132,6 +132,11 @@ def test_settings_load_without_environment_and_start_nothing(var: Path) -> None:
     assert (postgres.status(), valkey.status()) == ("stopped", "stopped")
 
 
+def test_campaigns_cannot_be_put_before_everything_else(var: Path) -> None:
+    loaded = load_settings(MASSMAILER_BULK_NICENESS="-5")
+    assert "MASSMAILER_BULK_NICENESS=-5: set it to a number from 0 to 19." in loaded.stderr
+
+
 @pytest.mark.parametrize(
     ("given", "missing", "hint"),
     [
