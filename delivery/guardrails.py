@@ -1,8 +1,8 @@
 """Campaigns pause themselves when too much goes wrong, tell why, and count anew when a person resumes them.
 
 Read from the copies of the numbers that are refreshed each second, so a check costs three small queries, however many
-workers send: a campaign is stopped within two seconds of passing a limit. A campaign whose row is locked is left for the
-next check, for all others wait behind it.
+workers send: a campaign is stopped within two seconds of passing a limit. A campaign whose row is locked is left for
+the next check, for all others wait behind it.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 class FileImport(models.Model):
     """Progress and result of one import. Counts are lines of the file, the header left out.
 
-    Each kind has a `state` of its own: "waiting", what it does, and one of OVER. started_at: when somebody first ran it.
+    Each kind has a `state` of its own: "waiting", what it does, and one of OVER. started_at: of the first run.
     """
 
     OVER = ("done", "failed", "cancelled")

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.crypto import constant_time_compare
+
 from campaigns import crypto
 from delivery.models import Provider
 from tracking.returned import DatabaseAway
@@ -28,6 +30,24 @@ class Door:
     provider_id: int
     kind: WebhookKind
     view: Any
+
+
+def speaks_for(door: Door, provider_id: int) -> bool:
+    """Whether a door's ESP may tell of what that provider sent.
+
+    It may tell of another provider's mail where both have the same secret, which makes them one account; and of what
+    a provider sent that was deleted since.
+    """
+    if provider_id == door.provider_id:
+        return True
+    both = Provider.objects.in_bulk([door.provider_id, provider_id])
+    if len(both) < 2:
+        return provider_id not in both
+    try:
+        mine, other = (secret_of(both[pk], door.kind) for pk in (door.provider_id, provider_id))
+    except crypto.SecretUnreadable:
+        return False
+    return constant_time_compare(mine, other)
 
 
 _known: dict[tuple[str, int], tuple[float, Door | None]] = {}

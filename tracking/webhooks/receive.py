@@ -21,7 +21,7 @@ from tracking.doors import Subject
 from tracking.models import StrayEvent
 from tracking.occurrence import Occurrence, happened, id_of
 from tracking.webhooks import match, meaning, state
-from tracking.webhooks.door import Door
+from tracking.webhooks.door import Door, speaks_for
 from tracking.webhooks.events import Unreadable
 from tracking.webhooks.kinds import AHEAD_SECONDS, EVENT_AGE_SECONDS
 
@@ -53,10 +53,25 @@ def receive(door: Door, events: Sequence[AnymailTrackingEvent | Unreadable], now
     if unmatched:
         for place, found in zip(unmatched, match.by_query([read[place] for place in unmatched]), strict=True):
             subjects[place] = found
+    foreign = _of_others(door, subjects)
     refusals = _refusal_rules(door)
-    for event, subject in zip(read, subjects, strict=True):
-        _add(door, event, subject, now, refusals, batch)
+    for place, (event, subject) in enumerate(zip(read, subjects, strict=True)):
+        if place in foreign:
+            batch.strays.append(_stray_of(door, event, "another provider sent this e-mail"))
+        else:
+            _add(door, event, subject, now, refusals, batch)
     _take(door, batch)
+
+
+def _of_others(door: Door, subjects: Sequence[Subject | None]) -> set[int]:
+    """Places of e-mails that another provider sent: a secret proves who speaks, not that it is the speaker's mail."""
+    try:
+        senders = match.senders(subjects)
+        strange = {sender for sender in set(senders.values()) if not speaks_for(door, sender)}
+    except returned.DatabaseAway:
+        # a token that only the sender was given names all of these, for nothing else is matched without PostgreSQL
+        return set()
+    return {place for place, sender in senders.items() if sender in strange}
 
 
 def _wanted(

@@ -34,6 +34,10 @@ BODY = """<html><body><h1>Hello {{ lead.first_name }}</h1><p><a href="https://sh
 HOUR_AGO = dt.timedelta(hours=1)
 
 
+# far from what any sequence gives: the provider that sent these e-mails was deleted since
+GONE_PROVIDER = 2_000_000_007
+
+
 @dataclass
 class Sent:
     """A campaign and its leads. `tokens(n)` are those in the e-mail of the n-th lead."""
@@ -54,7 +58,7 @@ class Sent:
         rows = [
             Email(
                 campaign_id=self.campaign.pk, lead_id=lead.pk, attempt=1, tries=1, status=status, variant=0,
-                at=now - ago, provider_id=7, address_hash=addresses.address_hash(lead.email),
+                at=now - ago, provider_id=GONE_PROVIDER, address_hash=addresses.address_hash(lead.email),
             )
             for lead in wanted
         ]  # fmt: skip

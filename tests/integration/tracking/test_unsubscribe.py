@@ -16,7 +16,7 @@ from campaigns.public_limits import limiter
 from delivery.models import Email
 from delivery.tokens import signer
 from delivery.transactional import queue_message
-from tests.integration.tracking.conftest import MakeSent, PostgresAway, Sent
+from tests.integration.tracking.conftest import GONE_PROVIDER, MakeSent, PostgresAway, Sent
 from tracking import stream
 from tracking.consume import drain
 from tracking.models import Event, ParkedEvent
@@ -62,7 +62,7 @@ def test_one_click_unsubscribes_without_cookie_token_or_redirect(
     assert sent.row().unsubscribed_at is not None
     assert sent.refreshed().unsubscribed == 1
     event = Event.objects.get()
-    assert (event.kind, event.lead_id, event.provider_id) == ("unsubscribe", sent.leads[0].pk, 7)
+    assert (event.kind, event.lead_id, event.provider_id) == ("unsubscribe", sent.leads[0].pk, GONE_PROVIDER)
 
 
 def test_one_click_is_not_refused_for_what_others_ask_from_the_same_network(

@@ -20,7 +20,9 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from campaigns.models import Lead, Suppression
-from delivery.models import Email, Provider
+from delivery.models import Email, Message, Provider
+from delivery.tokens import signer
+from delivery.transactional import queue_message
 from tests.integration.tracking.conftest import MakeSent, PostgresAway, Sent
 from tests.integration.tracking.webhooks import esps
 from tests.integration.tracking.webhooks.esps import Post
@@ -120,6 +122,34 @@ def understood(live_server: LiveServer, sent: Sent, now: dt.datetime, esp: str) 
     state = WebhookState.objects.get(provider=provider, esp=esp)
     assert state.last_event_at is not None
     assert (state.strays, state.refused) == (0, 0)
+
+
+def test_an_esp_tells_only_of_its_own_mail(live_server: LiveServer, make_sent: MakeSent, now: dt.datetime) -> None:
+    sent = make_sent(leads=3)
+    sender, other = provider_of("postmark"), provider_of("sendgrid")
+    same = Provider.objects.create(name="the same account", kind="sendgrid")
+    Email.objects.filter(campaign_id=sent.campaign.pk).update(provider_id=sender.pk)
+    message_id = queue_message(to="ada@example.com", subject="Order", html="<p>Thanks</p>", sender="a@b.example")
+    Message.objects.filter(id=message_id).update(status="sent", provider_id=sender.pk)
+    events = [told(sent, "sendgrid", kind, now, n) for n, kind in enumerate(("bounce", "complaint", "open"))]
+    token = signer().sign_all("message", message_id, 0).bounce
+    events.append(esps.event("sendgrid", "bounce", token=token, recipient="ada@example.com", at=now))
+    request = esps.post("sendgrid", events, url=url_of("sendgrid", other))
+    assert send(live_server, "sendgrid", other, request) == 200
+    drain()
+    assert {row.status for row in map(sent.row, range(3))} == {"sent"}
+    assert Message.objects.get(id=message_id).status == "sent"
+    assert not Suppression.objects.exists()
+    assert not Event.objects.exists()
+    assert list(StrayEvent.objects.values_list("reason", flat=True)) == ["another provider sent this e-mail"] * 4
+    assert WebhookState.objects.get(provider=other).strays == 4
+
+    # two providers of one account have one secret
+    Email.objects.filter(campaign_id=sent.campaign.pk).update(provider_id=same.pk)
+    set_secret(same.pk, KINDS["sendgrid"], esps.SECRETS.get("sendgrid", esps.PASSWORD))
+    assert send(live_server, "sendgrid", other, request) == 200
+    drain()
+    assert sent.row().status == "bounced_hard"
 
 
 def test_without_a_secret_there_is_no_such_address(live_server: LiveServer, sent: Sent, now: dt.datetime) -> None:
