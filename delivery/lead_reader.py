@@ -52,7 +52,9 @@ class LeadReader:
         wanted = self._with_next(lead_ids)
         # before the question: what changes while it is answered may be missed
         read_at = boottime()
-        rows = await (await connection.execute(sql.WINDOW_LEADS, {**self._parameters, "leads": wanted})).fetchall()
+        # as text: psycopg would write a list element by element
+        asked = {**self._parameters, "leads": f"{{{','.join(map(str, wanted))}}}"}
+        rows = await (await connection.execute(sql.WINDOW_LEADS, asked)).fetchall()
         self._kept = dict.fromkeys(wanted)
         self._kept.update({row[0]: row for row in rows})
         self._read_at = read_at

@@ -140,7 +140,7 @@ SELECT l.id, l.email, l.first_name, l.last_name, l.language, l.time_zone, l.attr
         WHERE digest = ANY(ARRAY[sha256(convert_to(l.email, 'UTF8')),
                                  sha256(convert_to(split_part(l.email, '@', 2), 'UTF8'))])
         LIMIT 1) s ON true
- WHERE l.id = ANY(%(leads)s)
+ WHERE l.id = ANY(%(leads)s::bigint[])
 """
 
 # What a retry or resend must know of each lead's last attempt. 0.7 ms a window.
