@@ -23,7 +23,7 @@ class Database:
         self.asked: list[list[int]] = []
 
     async def execute(self, _statement: str, parameters: dict[str, Any]) -> Database:
-        self.asked.append(parameters["leads"])
+        self.asked.append([int(text) for text in parameters["leads"].strip("{}").split(",")])
         await asyncio.sleep(0)
         return self
 
