@@ -45,7 +45,7 @@ class Host(Protocol):
         """Hand out the next messages that may go in one flight, at most so many."""
 
     def flight_lost(self) -> None:
-        """Messages of a flight were left without an answer."""
+        """Messages of a flight were left without an answer, or the server cannot take what it offers."""
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """The message has its outcome."""
@@ -78,6 +78,7 @@ class Connection(Wire):
         self.rested_at = loop.time()
         self.begun = self.completed = 0
         self._host = host
+        self._may_chunk = endpoint.chunking
         self._limits = (limits.mail, limits.mail, limits.rcpt, limits.data, limits.dot, limits.dot)
         self._handlers = (self._on_rset, self._on_mail, self._on_rcpt, self._on_data, self._on_dot, self._on_void)
         self._paused = False
@@ -131,8 +132,8 @@ class Connection(Wire):
 
     @property
     def may_carry_flights(self) -> bool:
-        """The server takes several messages in one write (see `flight`)."""
-        return self.capabilities.chunking and self.capabilities.pipelining
+        """The server takes several messages in one write (see `flight`), and nobody forbade it."""
+        return self._may_chunk and self.capabilities.chunking and self.capabilities.pipelining
 
     def serve(self) -> None:
         """The set-up is over: from here on replies belong to transactions."""

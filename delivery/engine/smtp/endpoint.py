@@ -55,6 +55,7 @@ class Endpoint:
     local_address: address to bind to before connecting, "" for the system's choice.
     helo: name given in EHLO, "" for the address literal of our side of the connection.
     verify: check the server's certificate and host name. ca_file: PEM file to check against, "" for the system's.
+    chunking: several messages in one write, where the server offers CHUNKING (see `flight`).
     """
 
     host: str
@@ -66,6 +67,7 @@ class Endpoint:
     helo: str = ""
     verify: bool = True
     ca_file: str = ""
+    chunking: bool = True
     timeouts: Timeouts = Timeouts()
 
     def __post_init__(self) -> None:

@@ -1,8 +1,8 @@
 """Several messages in one write, where a relay offers CHUNKING (RFC 3030): their content waits for no 354.
 
 A write and a read then carry up to `MOST_MESSAGES` of them, near a relay and far from one. The price: what a lost
-connection leaves without an answer may have been accepted, all of it. So a flight grows only while the relay answers
-quickly, begins small, and a pool that has lost one goes back to DATA for an hour.
+connection leaves without an answer may have been accepted, all of it. So a connection begins with one message, a
+flight grows only while the relay answers quickly, and a pool that has lost one goes back to DATA for an hour.
 """
 
 from __future__ import annotations
@@ -29,24 +29,28 @@ GROUNDED_SECONDS = 3600.0
 
 # which reply to a message is awaited
 RSET, MAIL, RCPT, CONTENT = range(4)
+# the server does not know BDAT and takes the content for commands: what it says from here on answers none of ours
+UNKNOWN_COMMAND = frozenset({500, 502})
+# no verdict on a message either, where its recipient was accepted
+COMMAND_REFUSED = UNKNOWN_COMMAND | {501, 503, 504}
 
 
 class Flight:
     """Messages that left together. Each is answered by four replies in order: to RSET, MAIL, RCPT and BDAT.
 
     RSET comes first because a transaction whose recipient was refused stays open: the next recipient would join it.
-    step: which reply to the first of `jobs` comes next, RSET to CONTENT. refusal, refused_at: the first refusal of it,
-    and at which step.
+    step: which reply to the first of `jobs` comes next, RSET to CONTENT. refusal: the first refusal of it.
+    has_recipient: what was said to its RCPT, None before that.
     """
 
-    __slots__ = ("jobs", "launched_at", "moves", "refusal", "refused_at", "step")
+    __slots__ = ("has_recipient", "jobs", "launched_at", "moves", "refusal", "step")
 
     def __init__(self, jobs: Sequence[Job], launched_at: float) -> None:
         self.jobs = deque(jobs)
         self.launched_at = launched_at
         self.step = RSET
         self.refusal: Outcome | None = None
-        self.refused_at = RSET
+        self.has_recipient: bool | None = None
         # the refusal was a good-bye to the session, not a verdict on the message
         self.moves = False
 
@@ -65,10 +69,18 @@ class Flight:
                 return None
         return [line[:-2] for line in lines]
 
-    def advance(self) -> None:
-        """The first message is settled: what comes next is about the one behind it."""
-        self.jobs.popleft()
-        self.step, self.refusal, self.moves = RSET, None, False
+    @property
+    def is_refused(self) -> bool:
+        """The first message was refused, and nothing that the server said since leaves a way to be delivered.
+
+        Where it refuses MAIL and then accepts the recipient, a transaction is open all the same.
+        """
+        return self.refusal is not None and self.has_recipient is not True
+
+    def advance(self) -> Job:
+        """The first message is settled, and returned: what comes next is about the one behind it."""
+        self.step, self.refusal, self.has_recipient, self.moves = RSET, None, None, False
+        return self.jobs.popleft()
 
 
 class Reach:
@@ -103,7 +115,7 @@ class Grounds:
         self._until = -math.inf
 
     def lost(self, now: float) -> None:
-        """A connection was lost with unanswered messages of a flight on it."""
+        """A flight was left without answers, or the server does not take BDAT though it offers it."""
         self._until = now + GROUNDED_SECONDS
 
     def may_fly(self, now: float) -> bool:

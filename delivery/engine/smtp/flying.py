@@ -11,8 +11,20 @@ from delivery.engine.outcome import Answered, Kind, Outcome
 from delivery.engine.smtp.connection import DOT, Connection, Host, accepted, accepted_line, goodbye
 from delivery.engine.smtp.endpoint import Endpoint
 from delivery.engine.smtp.envelope import Envelope, chunk_head
-from delivery.engine.smtp.flight import CONTENT, HEARD_SECONDS, MAIL, MOST_BYTES, RSET, Flight, Reach, usual_head
-from delivery.engine.smtp.replies import Reply
+from delivery.engine.smtp.flight import (
+    COMMAND_REFUSED,
+    CONTENT,
+    HEARD_SECONDS,
+    MAIL,
+    MOST_BYTES,
+    RCPT,
+    RSET,
+    UNKNOWN_COMMAND,
+    Flight,
+    Reach,
+    usual_head,
+)
+from delivery.engine.smtp.replies import Reply, enhanced_of, one_line
 from delivery.engine.smtp.window import Job
 
 # up to here one buffer costs less than a list of many
@@ -24,6 +36,8 @@ class FlyingConnection(Connection):
 
     def __init__(self, endpoint: Endpoint, loop: asyncio.AbstractEventLoop, host: Host) -> None:
         super().__init__(endpoint, loop, host)
+        # content was taken by BDAT: until then one message is risked to see whether the server can do what it offers
+        self._has_flown = False
         self._reach = Reach()
         self._flight: Flight | None = None
         self._heard_at = -math.inf
@@ -49,7 +63,10 @@ class FlyingConnection(Connection):
     # --- taking off
 
     def start(self) -> bool:
-        while self._may_fly() and (jobs := self._host.take_flight(self._reach.messages, MOST_BYTES)):
+        while self._may_fly():
+            jobs = self._host.take_flight(self._reach.messages if self._has_flown else 1, MOST_BYTES)
+            if not jobs:
+                break
             if self._launch(jobs):
                 return True
         return super().start()
@@ -59,7 +76,10 @@ class FlyingConnection(Connection):
         return None if self._may_fly() else super()._following()
 
     def _may_fly(self) -> bool:
-        if self._gone or not self.may_carry_flights or not self._host.flies_next():
+        if self._gone or self._paused or not self.may_carry_flights:
+            return False
+        if not self._parser.is_empty or self._parser.error or not self._host.flies_next():
+            # the rest of a reply that nobody asked for would be read as the answer to our first command
             return False
         now = self._loop.time()
         return now - self._heard_at < HEARD_SECONDS and self._reach.may_fly(now)
@@ -108,29 +128,63 @@ class FlyingConnection(Connection):
                 self._landed(flight)
 
     def _on_reply(self, flight: Flight, reply: Reply) -> None:
-        if 300 <= reply.code < 400:
-            self.cut(f"the server answered out of turn with {reply.code}")
-            return
+        code = reply.code
+        if 300 <= code < 400:
+            self.cut(f"the server answered out of turn with {code}")
+        elif flight.step == CONTENT:
+            self._on_content(flight, reply)
+        elif flight.step == RSET and code >= 400 and code != 421:
+            # RFC 5321 knows no refusal of RSET: this is about something else, and so would be all that follows
+            self.cut(f"the server answered RSET with {code}")
+        else:
+            self._on_envelope(flight, reply)
+
+    def _on_envelope(self, flight: Flight, reply: Reply) -> None:
+        is_refused = reply.code >= 400
         if reply.code == 421:
             # what it still answers is heard: some say it to one message and take the next
             self._good_bye = self._good_bye or reply
-            flight.moves = flight.refusal is None and flight.step <= MAIL and self.completed > 0
-        if reply.code >= 400 and flight.refusal is None:
-            flight.refused_at = flight.step
-            flight.refusal = self._judge(reply, flight.jobs[0], _answered_at(flight.step))
-        if flight.step < CONTENT:
-            flight.step += 1
-        elif reply.code >= 400:
+        if is_refused and flight.refusal is None:
+            flight.moves = reply.code == 421 and flight.step <= MAIL and self.completed > 0
+            flight.refusal = self._judge(
+                reply, flight.jobs[0], Answered.RECIPIENT if flight.step == RCPT else Answered.SENDER
+            )
+        if flight.step == RCPT:
+            flight.has_recipient = not is_refused
+        flight.step += 1
+
+    def _on_content(self, flight: Flight, reply: Reply) -> None:
+        code = reply.code
+        if code < 400:
+            self._take_in(flight, [self._verdict(flight, reply)])
+            return
+        if code in (COMMAND_REFUSED if flight.refusal is None else UNKNOWN_COMMAND):
+            self._not_understood(flight, reply)
+            return
+        if code == 421:
+            self._good_bye = self._good_bye or reply
+        if flight.refusal is None:
+            flight.refusal = self._judge(reply, flight.jobs[0], Answered.MESSAGE)
+        self._refused(flight)
+
+    def _not_understood(self, flight: Flight, reply: Reply) -> None:
+        """The server refused the command, not the message, which goes by DATA: this is proof that it has not got it."""
+        words = f"the server offers CHUNKING and answered BDAT with {reply.code} {one_line(reply.text)}"
+        self.completed += 1
+        self._host.flight_lost()
+        if flight.refusal is not None:
             self._refused(flight)
         else:
-            self._take_in(flight, [self._verdict(flight, reply)])
+            job = flight.advance()
+            self._move(job, Outcome(Kind.TRANSIENT, reply.code, enhanced_of(reply.text), words))
+        self.cut(words)
 
     def _verdict(self, flight: Flight, reply: Reply) -> Outcome:
         """What became of a message whose content was accepted with this reply."""
         if flight.refusal is None:
             return accepted(reply)
         self._needs_reset = True
-        if flight.refused_at > MAIL:
+        if flight.is_refused:
             return flight.refusal
         words = "The server refused the message and then accepted its content"
         return Outcome(Kind.UNKNOWN, reply=f"{words}: {reply.code} {reply.text}")
@@ -138,22 +192,31 @@ class FlyingConnection(Connection):
     def _take_in(self, flight: Flight, outcomes: list[Outcome]) -> None:
         """The first messages of the flight have these outcomes."""
         self._host.observed(time.monotonic() - self.dot_at)
+        self._has_flown = True
         self.completed += len(outcomes)
         for outcome in outcomes:
-            self._host.finish(flight.jobs[0], outcome)
-            flight.advance()
+            self._host.finish(flight.advance(), outcome)
 
     def _refused(self, flight: Flight) -> None:
         """The first message of the flight was refused, or is for another connection."""
-        job, refusal, moves = flight.jobs[0], flight.refusal, flight.moves
-        flight.advance()
+        refusal, moves = flight.refusal, flight.moves
+        job = flight.advance()
         self._needs_reset = True
-        if moves and not job.moved:
+        if refusal is None:
+            raise RuntimeError("a message that was not refused")
+        if moves:
+            self._move(job, refusal)
+        else:
+            self.completed += self._good_bye is None
+            self._host.finish(job, refusal)
+
+    def _move(self, job: Job, otherwise: Outcome) -> None:
+        """Another connection may carry this message, once; else it ends with this outcome."""
+        if job.moved:
+            self._host.finish(job, otherwise)
+        else:
             job.moved = True
             self._host.give_back(job)
-        elif refusal is not None:
-            self.completed += 1
-            self._host.finish(job, refusal)
 
     # --- landing
 
@@ -176,16 +239,10 @@ class FlyingConnection(Connection):
     def on_break(self, reason: str, reply: Reply | None) -> None:
         flight, self._flight = self._flight, None
         if flight is not None and flight.jobs:
-            if flight.refusal is not None:
+            if flight.is_refused:
                 self._refused(flight)
             if flight.jobs:
                 self._host.flight_lost()
             for job in flight.jobs:
                 self._host.finish(job, Outcome(Kind.UNKNOWN, reply=f"No answer to its content: {reason}."))
         super().on_break(reason, reply or self._good_bye)
-
-
-def _answered_at(step: int) -> Answered:
-    if step <= MAIL:
-        return Answered.SENDER
-    return Answered.MESSAGE if step == CONTENT else Answered.RECIPIENT

@@ -151,7 +151,7 @@ class SmtpPool:
         return jobs
 
     def flight_lost(self) -> None:
-        """Messages of a flight were left without an answer: for a while none is sent."""
+        """Messages of a flight were left without an answer, or BDAT is not understood: for a while none is sent."""
         self._grounds.lost(self._now())
 
     def finish(self, job: Job, outcome: Outcome) -> None:

@@ -32,6 +32,7 @@ class ProbeReport:
     auth_mechanisms: tuple[str, ...] = ()
     size_limit: int | None = None
     pipelining: bool = False
+    chunking: bool = False
     eight_bit: bool = False
     smtputf8: bool = False
     connect_seconds: float = 0.0
@@ -107,6 +108,7 @@ def _report(endpoint: Endpoint, connection: Connection, connect_seconds: float, 
         auth_mechanisms=tuple(sorted(offers.auth)),
         size_limit=offers.size,
         pipelining=offers.pipelining,
+        chunking=offers.chunking,
         eight_bit=offers.eight_bit,
         smtputf8=offers.smtputf8,
         connect_seconds=connect_seconds,

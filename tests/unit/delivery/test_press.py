@@ -88,7 +88,14 @@ def test_the_short_way_gives_what_the_careful_one_gives(work: Assignment, row: t
     if pressed is None:
         return
     assert isinstance(careful, SmtpMessage)
-    assert b"".join((pressed.data, *pressed.more)) == b"".join((careful.data, *careful.more))
+    content = b"".join((pressed.data, *pressed.more))
+    assert content == b"".join((careful.data, *careful.more))
+    # what `checked_size` promises: by BDAT it goes as it stands
+    assert pressed.checked_size == len(content)
+    assert content.endswith(b"\r\n")
+    assert b"\n." not in content
+    assert content.isascii()
+    assert not content.startswith(b".")
     assert pressed._replace(data=b"", more=()) == careful._replace(data=b"", more=())
     assert build_envelope(pressed, OFFERS) == build_envelope(careful, OFFERS)
 
