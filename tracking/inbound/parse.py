@@ -73,7 +73,8 @@ def _is_bounce(inbound: Inbound, text: str) -> bool:
         return False
     signs = (
         from_server,
-        FAILURE.search(subject) is not None and not subject.lower().startswith(ANSWER),
+        (FAILURE.search(subject) is not None and not subject.lower().startswith(ANSWER))
+        or (from_server and ARRIVED.search(subject) is not None),
         FAILURE.search(unquoted) is not None or DELAYED.search(unquoted) is not None,
         reply is not None and reply.has_code,
     )

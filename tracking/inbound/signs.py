@@ -119,4 +119,6 @@ ARRIVED = _any(
 # how the subject of an answer begins
 ANSWER = ("re:", "aw:", "fwd:", "fw:", "sv:", "wg:", "rv:", "tr:", "vs:")
 
-COMPLAINT = _any(r"e-?mail abuse report", r"complaint about message from", r"feedback loop (?:report|complaint)")
+COMPLAINT = _any(
+    r"e-?mail (?:abuse|feedback) report", r"complaint about message from", r"feedback loop (?:report|complaint)"
+)

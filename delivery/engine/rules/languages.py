@@ -33,6 +33,7 @@ UNKNOWN = (
     # Spanish, Portuguese, Italian, Romanian
     "destinatario|usuario|cuenta|buzon|buzón|dirección|direccion inexistente|desconocido|desconocida|inválida",
     "destinatario|usuario|cuenta|buzon|buzón|dirección|direccion * no existe",
+    "no existe * persona|usuario|cuenta|buzon|buzón|destinatario",
     "utente|destinatario|casella|indirizzo sconosciuto|inesistente",
     "utente|destinatario|casella|indirizzo * non esiste|trovato|trovata|valido",
     "caixa postal inexistente",

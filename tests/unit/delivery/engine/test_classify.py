@@ -13,7 +13,7 @@ from delivery.engine.reply_text import read_reply
 from delivery.engine.rule import BadPattern, Rule
 from delivery.engine.rules import ESP_RULES, RULES
 from tests.unit.delivery.engine.known_replies import ESP_TEXTS, REPLIES
-from tests.unit.delivery.engine.replies_by_kind import BY_KIND
+from tests.unit.delivery.engine.replies_by_kind import BY_KIND, NEVER_HARD
 
 LINES = [(rule, kind, reply) for rule, (kind, replies) in REPLIES.items() for reply in replies]
 ESP_LINES = [(rule, kind, text) for rule, (kind, texts) in ESP_TEXTS.items() for text in texts]
@@ -35,6 +35,13 @@ def test_a_reply_gets_its_class_whichever_rule_says_so(kind: str, reply: str) ->
     found = BUILT_IN.classify(read.code, read.enhanced, read.words).kind
     # for an address it is the same whether our sender or our server is refused
     assert found == kind or (found, kind) == (Kind.SENDER, "block")
+
+
+@pytest.mark.parametrize("reply", NEVER_HARD)
+def test_what_is_not_about_the_address_suppresses_nobody(reply: str) -> None:
+    read = read_reply(reply)
+    assert read is not None
+    assert BUILT_IN.classify(read.code, read.enhanced, read.words).kind is not Kind.HARD
 
 
 @pytest.mark.parametrize(("rule", "kind", "text"), ESP_LINES)

@@ -140,6 +140,11 @@ FORMS: tuple[tuple[str, bytes, Expected], ...] = (
             f"Reporting-MTA: dns;X.prod.outlook.com\n\nFinal-Recipient: rfc822;{LEA}\nAction: failed\nStatus: 5.4.1\n"
             "Diagnostic-Code: smtp;550 5.4.1 Recipient address rejected: Access denied."
             " [DB5.prod.protection.outlook.com]\n"), hard()),
+    ("microsoft 365, an error of another server",
+     report("postmaster@sender.example", "Undeliverable: Spring",
+            f"Your message to {LEA} couldn't be delivered.\n\nA communication failure occurred during the delivery.",
+            f"Reporting-MTA: dns;X.prod.outlook.com\n\nFinal-Recipient: rfc822;{LEA}\nAction: failed\nStatus: 5.0.350\n"
+            "Diagnostic-Code: smtp;550 5.0.350 Remote server returned an error -> 550 No Such User Here\n"), hard()),
     ("microsoft 365, expired",
      report("postmaster@sender.example", "Undeliverable: Spring",
             f"Delivery has failed to these recipients or groups:\n\n{LEA}\nYour message wasn't delivered. Despite"
@@ -357,52 +362,15 @@ FORMS: tuple[tuple[str, bytes, Expected], ...] = (
     ("relayed", dsn(block(LEA, "relayed", "2.0.0")), ("delivered", ((LEA, "undetermined"),))),
     ("expanded", dsn(block("list@there.example", "expanded", "2.0.0")),
      ("delivered", (("list@there.example", "undetermined"),))),
+    ("delivered, as postfix reports it",
+     report("MAILER-DAEMON@relay.sender.example", "Successful Mail Delivery Report",
+            f"<{LEA}>: delivery via mx.there.example[192.0.2.7]:25: 250 2.0.0 Ok: queued as 4Abc",
+            f"Reporting-MTA: dns; relay.sender.example\n\nFinal-Recipient: rfc822; {LEA}\nAction: delivered\n"
+            "Status: 2.0.0\n"), ("delivered", ((LEA, "undetermined"),))),
+    ("relayed, in words",
+     plain("postmaster@there.example", "Relayed: Spring",
+           f"Your message was successfully relayed to\n\n{LEA}\n\nbut its server may not tell whether it arrived.\n"),
+     ("delivered", ((LEA, "undetermined"),))),
     ("delayed, whatever the words say",
      dsn(block(LEA, "delayed", "4.1.1", "550 5.1.1 User unknown")), one("transient")),
-)  # fmt: skip
-
-AWAY: tuple[tuple[str, bytes], ...] = (
-    ("vacation program", plain(f"Lea <{LEA}>", "away from my mail", "I will not be reading my mail for a while.\n",
-                               "Precedence: junk\nAuto-Submitted: auto-replied (vacation)\n")),
-    ("exchange", plain(f"Lea <{LEA}>", "Automatic reply: Spring", "I am out of the office until Monday.\n",
-                       "Auto-Submitted: auto-generated\nX-Auto-Response-Suppress: All\n")),
-    ("gmail", plain(f"Lea <{LEA}>", "Vacation Re: Spring", "Back on Monday.\n",
-                    "Precedence: bulk\nX-Autoreply: yes\nAuto-Submitted: auto-replied\n")),
-    ("lotus", plain(f"Lea <{LEA}>", "AUTO: Lea is out of the office (returning 03/09/2026)", "I am out.\n",
-                    "Auto-Submitted: auto-generated\n")),
-    ("without a header", plain(f"Lea <{LEA}>", "Out of Office AutoReply: Spring", "I am away.\n")),
-    ("german", plain(f"Lea <{LEA}>", "Automatische Antwort: Frühling", "Ich bin bis Montag nicht im Haus.\n")),
-    ("french", plain(f"Lea <{LEA}>", "Réponse automatique : Printemps", "Je suis absente.\n")),
-    ("left the company", plain(f"Lea <{LEA}>", "Automatic reply: Spring",
-                               "I no longer work at There Ltd. Please write to x@there.example.\n",
-                               "Auto-Submitted: auto-replied\n")),
-    ("ticket system", plain(f"Support <{LEA}>", "[#4711] We have received your message",
-                            "Thank you. We will answer soon.\n", "Auto-Submitted: auto-replied\n")),
-)  # fmt: skip
-
-NO_BOUNCES: tuple[tuple[str, bytes], ...] = (
-    ("newsletter that explains a bounce",
-     plain("The Mail Gazette <news@gazette.example>", "Why your mail bounced: reading delivery failures",
-           "Dear reader,\n\nwhen a server writes “550 5.1.1 User unknown”, the address does not exist:\n\n"
-           "    Final-Recipient: rfc822; nobody@there.example\n    Action: failed\n    Status: 5.1.1\n\n"
-           "<nobody@there.example>: host mx.there.example said: 550 5.1.1 User unknown\n",
-           "List-Unsubscribe: <https://gazette.example/u/1>\nList-Id: <gazette.example>\nPrecedence: bulk\n")),
-    ("question about a bounce",
-     plain("Lea <lea@there.example>", "Mail delivery failed, what now?",
-           "Hello,\n\nI got this from your server:\n\n  lea@there.example\n    550 5.1.1 User unknown\n\nCan"
-           " you help?\n")),
-    ("forwarded bounce",
-     plain("Lea <lea@there.example>", "Fwd: Undelivered Mail Returned to Sender",
-           "FYI\n\n> <x@there.example>: host mx said: 550 5.1.1 User unknown\n")),
-    ("read receipt",
-     b"From: Lea <lea@there.example>\nTo: bounce@sender.example\nSubject: Read: Spring\n"
-     b"Content-Type: multipart/report; report-type=disposition-notification; boundary=B\n\n"
-     b"--B\nContent-Type: text/plain\n\nThe message was displayed.\n"
-     b"--B\nContent-Type: message/disposition-notification\n\nReporting-UA: there.example\n"
-     b"Final-Recipient: rfc822; lea@there.example\nDisposition: manual-action/MDN-sent-manually; displayed\n\n--B--\n"),
-    ("report of authentication",
-     b"From: dmarc@there.example\nTo: bounce@sender.example\nSubject: FW: Spring\n"
-     b"Content-Type: multipart/report; report-type=feedback-report; boundary=B\n\n"
-     b"--B\nContent-Type: text/plain\n\nThis is an authentication failure report.\n"
-     b"--B\nContent-Type: message/feedback-report\n\nFeedback-Type: auth-failure\nAuth-Failure: dmarc\n\n--B--\n"),
 )  # fmt: skip

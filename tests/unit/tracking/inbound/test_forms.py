@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.tracking.inbound.forms import AWAY, FORMS, LEA, NO_BOUNCES, Expected, postfix
+from tests.unit.tracking.inbound.forms import FORMS, LEA, Expected, postfix
 from tests.unit.tracking.inbound.old_forms import OLD_FORMS
+from tests.unit.tracking.inbound.other_kinds import AWAY, COMPLAINTS, NO_BOUNCES
 from tests.unit.tracking.inbound.samples import ORIGINAL, block, dsn
 from tracking.inbound.parse import parse
 
@@ -45,6 +46,11 @@ def test_a_form_is_read(raw: bytes, expected: Expected) -> None:
 @pytest.mark.parametrize(("raw", "expected"), [form[1:] for form in ALL], ids=[form[0] for form in ALL])
 def test_a_form_is_read_the_same_with_line_ends_of_the_network(raw: bytes, expected: Expected) -> None:
     assert read(raw.replace(b"\n", b"\r\n")) == expected
+
+
+@pytest.mark.parametrize("raw", [form[1] for form in COMPLAINTS], ids=[form[0] for form in COMPLAINTS])
+def test_a_complaint_names_who_pressed_the_button(raw: bytes) -> None:
+    assert read(raw) == ("complaint", ((LEA, "undetermined"),))
 
 
 @pytest.mark.parametrize("raw", [form[1] for form in AWAY], ids=[form[0] for form in AWAY])
