@@ -1,11 +1,12 @@
 """How many messages a second POST /api/v1/messages accepts, how fast, and how soon they are handed to SMTP.
 
     .venv/bin/python -m bench.api [--seconds 20] [--connections 16] [--rate 320] [--recipients 1] [--campaign 1000000]
-                                  [--unique] [--kilobytes 4]
+                                  [--unique] [--kilobytes 4] [--idempotent]
 
 The whole stack as `bin/up` starts it, with engines of its own and one sink for all mail. `--rate 0` posts as fast as
 answers come; with a rate, an answer's time runs from the moment at which the request was due. `--campaign` sends a
-campaign of so many leads meanwhile; `--unique` writes other HTML in every request, which is then compiled for each.
+campaign of so many leads meanwhile; `--unique` writes other HTML in every request, which is then compiled for each;
+`--idempotent` sends an Idempotency-Key with each.
 Exit status 1 unless, with a rate, 300 messages a second were accepted, 99 % of the requests within 100 ms, and half of
 the messages were handed over within a second.
 """
@@ -82,7 +83,10 @@ def measure(given: argparse.Namespace, folder: Path) -> Measured:
         run(Load(options.port, "/api/v1/messages", secret, 2, given.connections, 50, body))
         campaign_id = start_campaign(given.campaign, folder) if given.campaign else 0
         before, used = sent_of(campaign_id), cpu_seconds()
-        load = Load(options.port, "/api/v1/messages", secret, given.seconds, given.connections, given.rate, body)
+        load = Load(
+            options.port, "/api/v1/messages", secret, given.seconds, given.connections, given.rate, body,
+            "order-" if given.idempotent else "",
+        )  # fmt: skip
         answers = run(load)
         cpu = {name: seconds - used.get(name, 0.0) for name, seconds in cpu_seconds().items()}
         meanwhile = (sent_of(campaign_id) - before) / answers.elapsed
@@ -165,6 +169,7 @@ def main() -> int:
     parser.add_argument("--recipients", type=int, default=1)
     parser.add_argument("--campaign", type=int, default=0, metavar="LEADS")
     parser.add_argument("--unique", action="store_true")
+    parser.add_argument("--idempotent", action="store_true")
     parser.add_argument("--kilobytes", type=float, default=4, help="of HTML")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mm-api-") as name:

@@ -20,7 +20,10 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """rate: requests a second in all, 0: each connection as fast as it gets answers. body: of request number n."""
+    """rate: requests a second in all, 0: each connection as fast as it gets answers. body: of request number n.
+
+    idempotency: what the Idempotency-Keys begin with; "": none are sent.
+    """
 
     port: int
     path: str
@@ -29,6 +32,7 @@ class Load:
     connections: int
     rate: float
     body: Callable[[int], bytes]
+    idempotency: str = ""
 
 
 def run(load: Load) -> Answers:
@@ -55,7 +59,7 @@ async def _connection(load: Load, answers: Answers, began: float, numbers: objec
         try:
             if writer is None:
                 reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
-            status, is_kept = await _post(reader, writer, load, load.body(number))  # type: ignore[arg-type]
+            status, is_kept = await _post(reader, writer, load, number)  # type: ignore[arg-type]
         except (OSError, asyncio.IncompleteReadError):
             status, is_kept = 0, False
         answers.seconds.append(time.monotonic() - due)
@@ -68,11 +72,13 @@ async def _connection(load: Load, answers: Answers, began: float, numbers: objec
 
 
 async def _post(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, load: Load, body: bytes
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, load: Load, number: int
 ) -> tuple[int, bool]:
+    body = load.body(number)
+    key = f"Idempotency-Key: {load.idempotency}{number}\r\n" if load.idempotency else ""
     head = (
         f"POST {load.path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {load.secret}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\n{key}Content-Length: {len(body)}\r\n\r\n"
     )
     writer.write(head.encode() + body)
     answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
