@@ -63,6 +63,32 @@ def test_what_only_speaks_of_bounces_is_none(raw: bytes) -> None:
     assert read(raw) == ("other", ())
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (f"Final-Recipient: {LEA}\nAction: failed\nStatus: 5.1.1", "hard"),
+        (f"Final-Recipient: utf-8; <{LEA}>\nAction: Failed (permanently)\nStatus: 5.1.1 (bad address)", "hard"),
+        (f"Final-Recipient: rfc822; lea\nX-Actual-Recipient: rfc822; {LEA}\nAction: failed\nStatus: 5.1.1", "hard"),
+        (f"Original-Recipient: unknown;\nFinal-Recipient: rfc822; {LEA}\nStatus: 5.1.1", "hard"),
+        (f"Final-Recipient: rfc822; {LEA}\nStatus: 5.0.0\nDiagnostic-Code: smtp;550-5.1.1 <{LEA}>:\n"
+         " 550-5.1.1 Recipient address\n 550 5.1.1 rejected: User unknown", "hard"),
+        (f"Final-Recipient: rfc822; {LEA}\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.7.606 Access denied, banned"
+         " sending IP", "block"),
+        (f"Final-Recipient: rfc822; {LEA}\nStatus: 5.2.2\nDiagnostic-Code: smtp; 550 5.1.1 mailbox full", "soft"),
+        (f"Final-Recipient: rfc822; {LEA}\nStatus: 5.0.0\nDiagnostic-Code: X-Postfix; quota exceeded", "soft"),
+        (f"Final-Recipient: rfc822; {LEA}\nStatus: 5.4.7\nDiagnostic-Code: smtp; 554 5.4.7 exceeded max time without"
+         " delivery", "transient"),
+        (f"Final-Recipient: rfc822; {LEA}\nStatus: 4.7.0\nDiagnostic-Code: smtp; 421 4.7.0 [TSS04] deferred",
+         "throttle"),
+        (f"Final-Recipient: rfc822; {LEA}\nAction: failed\nStatus: 5.0.0", "undetermined"),
+    ],
+)  # fmt: skip
+def test_fields_are_read_however_a_server_writes_them(fields: str, expected: str) -> None:
+    assert read(dsn(fields)) == ("bounce", ((LEA, expected),))
+    # some servers leave out the empty line between the report's fields and the recipient's
+    assert read(dsn(fields).replace(b"mx.there.example\n\nF", b"mx.there.example\nF")) == read(dsn(fields))
+
+
 def encoded(text: str, encoding: str) -> str:
     raw = text.encode()
     if encoding == "base64":
