@@ -166,7 +166,7 @@ FORMS: tuple[tuple[str, bytes, Expected], ...] = (
            "    <there.example #5.1.1>\n"), hard()),
     # Gmail, Google Workspace
     ("gmail, address not found",
-     report("Mail Delivery Subsystem <mailer-daemon@googlemail.com>", "Delivery Status Notification (Failure)",
+     report("Mail Delivery Subsystem <mailer-daemon@googlemail.example>", "Delivery Status Notification (Failure)",
             "\n** Address not found **\n\nYour message wasn't delivered to lea@there.example because the address"
             " couldn't be found, or is unable to receive mail.\n\nLearn more here: https://support.google.com\n\n"
             "The response was:\n\n550 5.1.1 The email account that you tried to reach does not exist.",
@@ -177,7 +177,7 @@ FORMS: tuple[tuple[str, bytes, Expected], ...] = (
             " 550-5.1.1 unnecessary spaces. 550 5.1.1 https://support.google.com/mail/?p=NoSuchUser - gsmtp\n"
             "Last-Attempt-Date: Mon, 02 Mar 2026 01:00:00 -0800 (PST)\n"), hard()),
     ("gmail, in words",
-     plain("Mail Delivery Subsystem <mailer-daemon@googlemail.com>", "Delivery Status Notification (Failure)",
+     plain("Mail Delivery Subsystem <mailer-daemon@googlemail.example>", "Delivery Status Notification (Failure)",
            f"Delivery to the following recipient failed permanently:\n\n     {LEA}\n\n"
            "Technical details of permanent failure:\nGoogle tried to deliver your message, but it was rejected by the"
            " server for the recipient domain there.example by mx.there.example. [192.0.2.7].\n\n"
@@ -185,14 +185,14 @@ FORMS: tuple[tuple[str, bytes, Expected], ...] = (
            " message -----\n\n"
            "To: x@else.example\n", f"X-Failed-Recipients: {LEA}\n"), hard()),
     ("gmail, delayed",
-     report("Mail Delivery Subsystem <mailer-daemon@googlemail.com>", "Delivery Status Notification (Delay)",
+     report("Mail Delivery Subsystem <mailer-daemon@googlemail.example>", "Delivery Status Notification (Delay)",
             f"\n** Delivery incomplete **\n\nThere was a temporary problem delivering your message to {LEA}. Gmail will"
             " retry for 47 more hours. You'll be notified if the delivery fails permanently.\n",
             f"Reporting-MTA: dns; googlemail.com\n\nFinal-Recipient: rfc822; {LEA}\nAction: delayed\nStatus: 4.4.1\n"
             "Diagnostic-Code: smtp; The recipient server did not accept our requests to connect.\n"
             "Will-Retry-Until: Wed, 04 Mar 2026 01:00:00 -0800 (PST)\n"), one("transient")),
     ("gmail, domain not found",
-     report("Mail Delivery Subsystem <mailer-daemon@googlemail.com>", "Delivery Status Notification (Failure)",
+     report("Mail Delivery Subsystem <mailer-daemon@googlemail.example>", "Delivery Status Notification (Failure)",
             "\n** Address not found **\n\nYour message wasn't delivered because the domain there.example couldn't be"
             " found. Check for typos or unnecessary spaces and try again.\n\nThe response was:\n\n"
             "DNS Error: DNS type 'mx' lookup of there.example responded with code NXDOMAIN\n"
@@ -285,14 +285,14 @@ FORMS: tuple[tuple[str, bytes, Expected], ...] = (
             f"Reporting-MTA: dns; filter.there.example\n\nFinal-Recipient: rfc822; {LEA}\nAction: failed\n"
             "Status: 5.7.1\nDiagnostic-Code: smtp; 550 5.7.1 Message content rejected, UBE, id=1-2\n"), one("block")),
     ("mail.ru",
-     plain("mailer-daemon@corp.mail.ru", "Ваше сообщение не доставлено. Mail failure.",
+     plain("mailer-daemon@corp.mail.example", "Ваше сообщение не доставлено. Mail failure.",
            "Это письмо создано автоматически сервером Mail.Ru, отвечать на него не нужно.\n\n"
            "К сожалению, Ваше письмо не может быть доставлено одному или нескольким получателям:\n\n"
            f"  {LEA}\n    SMTP error from remote mail server after RCPT TO:<{LEA}>:\n"
            "    host mx.there.example [192.0.2.7]: 550 Unknown user\n",
            f"Content-Type: text/plain; charset=utf-8\nX-Failed-Recipients: {LEA}\n"), hard()),
     ("yandex",
-     report("mailer-daemon@yandex.ru", "Недоставленное сообщение",
+     report("mailer-daemon@yandex.example", "Недоставленное сообщение",
             "Это письмо отправлено почтовым сервером yandex.ru.\n\nК сожалению, мы вынуждены сообщить вам о том, что"
             f" ваше письмо не может быть отправлено одному или нескольким адресатам.\n\n<{LEA}>: host"
             " mx.there.example[192.0.2.7] said: 550 5.7.1 No such user! (in reply to RCPT TO command)",
