@@ -47,14 +47,23 @@ def make_ledger(leads: int) -> int:
     return campaign.pk
 
 
-def fill_stream(campaign_id: int, leads: int, events: int, rng: random.Random) -> None:
+def empty_stream() -> None:
+    """Forget what a run that was broken off has left."""
+    from django.conf import settings
+
+    from tracking import stream
+
+    stream.client(settings.REDIS_URL, 10).delete(stream.EVENTS, stream.PRIORITY)
+
+
+def put_events(campaign_id: int, leads: int, events: int, rng: random.Random) -> None:
+    """Put so many events of these leads on the stream."""
     from django.conf import settings
 
     from tracking import stream
     from tracking.occurrence import happened
 
     client = stream.client(settings.REDIS_URL, 10)
-    client.delete(stream.EVENTS, stream.PRIORITY)  # what a run that was broken off has left
     about = {"campaign_id": campaign_id, "user_agent": AGENT, "network": "203.0.113.0/24"}
     for start in range(0, events, 5000):
         with client.pipeline(transaction=False) as pipeline:
@@ -82,7 +91,8 @@ def processor_seconds() -> float:
 def measure(name: str, campaign_id: int, options: argparse.Namespace, rng: random.Random) -> None:
     from tracking.consume import drain
 
-    fill_stream(campaign_id, options.leads, options.events, rng)
+    empty_stream()
+    put_events(campaign_id, options.leads, options.events, rng)
     start, processor = time.perf_counter(), processor_seconds()
     drained = drain(seconds=600)
     seconds, processor = time.perf_counter() - start, processor_seconds() - processor

@@ -35,7 +35,7 @@ class Source:
             session.set_response_callback(command, _as_it_came)
 
     def rounds(self, deadline: float) -> Iterator[list[Entry]]:
-        """Entries in order, up to 10,000 at a time: first what a drainer read and did not acknowledge, then new ones."""
+        """Entries in order, up to 10,000 at once: first what a drainer read and did not acknowledge, then new ones."""
         self._make_group()
         for read in (self._stale, self._new):
             entries = read()

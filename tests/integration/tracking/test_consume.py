@@ -331,16 +331,26 @@ def test_a_drain_that_is_killed_anywhere_loses_and_doubles_nothing(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_postgresql_away_events_wait_in_the_stream(
-    sent: Sent, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture
+def test_with_postgresql_away_events_wait_in_the_stream_and_the_backlog_is_caught_up_with(
+    make_sent: MakeSent, redis_client: redis.Redis, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(event(sent))
+    sent = make_sent(100)
+    monkeypatch.setattr("tracking.source.ROUND_ENTRIES", 250)
+    monkeypatch.setattr(consume, "DRAIN_SECONDS", 0)
+    put(*(event(sent, n=n % 100) for n in range(600)))
+    assert drain(seconds=0).new == 250
     with PostgresAway():
-        tasks.drain()
+        for n in range(4):
+            put(*(event(sent, "click", n=n, link_number=1) for _ in range(100)))
+            tasks.drain()
     assert "events wait in the stream" in caplog.text
-    assert redis_client.xlen(stream.EVENTS) == 1
-    tasks.drain()
-    assert Event.objects.count() == 1
+    assert redis_client.xlen(stream.EVENTS) == 750
+    found = []
+    while redis_client.xlen(stream.EVENTS):
+        found.append(drain(seconds=0).new)
+    assert found == [250, 250, 250]
+    assert minutes(sent) == {("open", "human"): 600, ("click", "human"): 400}
+    assert (Event.objects.count(), sent.refreshed().opened, sent.refreshed().clicked) == (1000, 100, 4)
 
 
 @pytest.mark.usefixtures("unreachable_redis")
