@@ -113,7 +113,8 @@ MICROSOFT = (
         "restricted-recipient",
         Kind.UNDETERMINED,
         "The recipient takes mail from chosen senders only.",
-        enhanced="*.7.12*, *.7.13*",
+        # RFC 3463 and 7372 give 5.7.12 and 5.7.13, without a third digit, to lists and to accounts
+        enhanced="*.7.120-139",
         phrases=(
             "*resolver.rst.*",
             "*transport.rules.*",
@@ -124,8 +125,14 @@ MICROSOFT = (
             "list is restricted",
         ),
         either=True,
-        # 5.7.13 and 5.7.12 are other codes than 5.7.12x and 5.7.13x: RFC 3463 gives them to accounts and lists
-        unless=("account disabled", "account * disabled"),
+    ),
+    Rule(
+        "account-disabled",
+        Kind.HARD,
+        "The account was disabled for good.",
+        codes="5*",
+        enhanced="5.7.13",
+        unless=("your account", "temporar*"),
     ),
 )
 OTHERS = (

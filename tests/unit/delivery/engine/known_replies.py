@@ -203,6 +203,14 @@ REPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
             "550 La boite du destinataire est pleine",
         ),
     ),
+    "account-disabled": (
+        "hard",
+        (
+            "550 5.7.13 User account disabled",
+            "525 5.7.13 <a@b.example>: Recipient address rejected: User account disabled",
+            "550 5.7.13",
+        ),
+    ),
     "suspended": (
         "soft",
         (
@@ -211,7 +219,6 @@ REPLIES: dict[str, tuple[str, tuple[str, ...]]] = {
             "550 5.7.1 <a@b.example>: Recipient address rejected: User a@b.example temporary locked.",
             "550 account suspended",
             "554 delivery error: This account has been disabled or discontinued [#102]. - mta222",
-            "550 5.7.13 User account disabled",
             "550 5.7.1 <a@b.example>: Recipient address rejected: account inactive",
         ),
     ),

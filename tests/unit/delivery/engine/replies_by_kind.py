@@ -4,6 +4,8 @@ from __future__ import annotations
 
 BY_KIND: dict[str, tuple[str, ...]] = {
     "hard": (
+        "550 5.7.13 User account disabled",
+        "525 5.7.13 <lea@there.example>: Recipient address rejected: User account disabled",
         "550 5.1.1 <lea@there.example>: Recipient address rejected: User unknown in virtual mailbox table",
         "550 5.1.1 <lea@there.example>: Recipient address rejected: User unknown in virtual alias table",
         "550 5.1.1 <lea@there.example>: Recipient address rejected: User unknown in relay recipient table",
@@ -297,8 +299,6 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "550 Mailbox disabled",
         "550 mailbox is inactive",
         "550 account inactive",
-        "550 5.7.13 User account disabled",
-        "525 5.7.13 <lea@there.example>: Recipient address rejected: User account disabled",
         "550 The user's mailbox is blocked",
         "550 Mailbox locked",
         "550 Recipient suspended",
