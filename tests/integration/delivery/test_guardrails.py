@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import closing
 
 import pytest
 from django.db import connection
@@ -73,15 +74,13 @@ def test_a_campaign_whose_row_is_locked_holds_no_other_up(campaign: Campaign) ->
     )
     Batch.objects.create(campaign=counted, seq=1, lead_ids=[1], size=5000, cursor=900, recorded=900, bounced=900)
     Campaign.objects.filter(pk=counted.pk).update(audience=5000, pending=4100, bounced=900)
-    other = connection.copy()
-    with other.cursor() as launcher, connection.cursor() as cursor:
+    with closing(connection.copy()) as other, other.cursor() as launcher, connection.cursor() as cursor:
         launcher.execute("BEGIN")
         launcher.execute("SELECT 1 FROM campaigns_campaign WHERE id = ANY(%s) FOR UPDATE", [[launching.pk, counted.pk]])
         cursor.execute("SET lock_timeout = '1s'")
         assert send(campaign, sent=95, bounced=30).state == "paused"
         cursor.execute("RESET lock_timeout")
         launcher.execute("COMMIT")
-    other.close()
     tasks.refresh_counters()
     assert Campaign.objects.get(pk=counted.pk).state == "paused"
     assert Campaign.objects.get(pk=launching.pk).audience == 10

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet
@@ -258,8 +259,7 @@ def test_a_draft_that_is_launched_during_a_removal_waits_and_then_is_sent(
     monkeypatch.setattr(drop, "DETACH_SECONDS", 1)
     draft = a_draft_as_old(old)
     Campaign.objects.filter(pk=draft.pk).update(state="draft")
-    other = connection.copy()
-    with other.cursor() as reader:
+    with closing(connection.copy()) as other, other.cursor() as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM delivery_email")
         with ThreadPoolExecutor() as pool:
@@ -273,7 +273,6 @@ def test_a_draft_that_is_launched_during_a_removal_waits_and_then_is_sent(
         assert not delivery_tasks.launch_campaign(draft.pk)
         assert Campaign.objects.get(pk=draft.pk).state == "launching", "the sweeper tries again"
         reader.execute("COMMIT")
-    other.close()
     tasks.finish_removals()
     assert delivery_tasks.launch_campaign(draft.pk)
     Email.objects.create(campaign_id=draft.pk, lead_id=1, attempt=1, tries=1, status="sent", variant=0, at=NOW)
