@@ -102,9 +102,10 @@ def queue_length(queue: str) -> int:
         # a connection that is open already: one of its own would cost a worker child 4 ms a batch
         with current_app.producer_pool.acquire(block=True, timeout=2) as producer:
             channel: Any = producer.channel
+            broker: Any = producer.connection
             try:
                 return int(channel.queue_declare(queue=queue, passive=True).message_count)
-            except producer.connection.channel_errors:
+            except broker.channel_errors:
                 # Redis forgets an empty queue
                 return 0
     except (OperationalError, OSError, RedisError) as error:
