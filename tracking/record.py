@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 
 # most events that overtake their e-mail's record do it by less than a second
 FIRST_WAIT_SECONDS = 2
-_needs_escape = re.compile(r"[\\\n\r]").search
 # fewer are staged: a savepoint costs two round trips, and most of what is told twice comes in few events at a time
 STRAIGHT_FROM = 100
 # of COPY's text format
@@ -146,18 +144,16 @@ def _line(o: Occurrence, email: ledger.Known | None) -> str:
     if provider_id is None and email:
         provider_id = email.provider_id
     texts = f"{kind}\t{by}\t{reason}\t{agent}\t{network}"
-    if _needs_escape(texts):
+    if "\\" in texts or "\n" in texts or "\r" in texts:
         texts = texts.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     kept = NULL if data is None else json.dumps(o.kept_data()).replace("\\", "\\\\")
     # no text holds a tab: `happened` has taken them out, and what was decoded was split by them
     return (
-        f"{arrays.time(at)}\t{event_id.int:032x}\t{_or_null(campaign_id)}\t{_or_null(message_id)}\t{_or_null(lead_id)}"
-        f"\t{_or_null(provider_id)}\t{_or_null(link_number)}\t{texts}\t{kept}\n"
+        f"{arrays.time(at)}\t{event_id.int:032x}\t{NULL if campaign_id is None else campaign_id}"
+        f"\t{NULL if message_id is None else message_id}\t{NULL if lead_id is None else lead_id}"
+        f"\t{NULL if provider_id is None else provider_id}\t{NULL if link_number is None else link_number}"
+        f"\t{texts}\t{kept}\n"
     )
-
-
-def _or_null(number: int | None) -> int | str:
-    return NULL if number is None else number
 
 
 def _park(early: Sequence[Occurrence]) -> None:

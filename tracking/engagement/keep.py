@@ -40,9 +40,7 @@ def add(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
     columns = map(arrays.times, zip(*[rows[key] for key in keys], strict=True))
     values = dict(zip(sql.COLUMNS, columns, strict=True))
     with connection.cursor() as cursor:
-        whose = {"campaigns": arrays.bigints(campaigns), "leads": arrays.bigints(leads)}
-        cursor.execute(sql.ADD_CAMPAIGNS, {**whose, **values})
-        cursor.execute(sql.ADD_LEADS, {**whose, **values})
+        cursor.execute(sql.ADD, {"campaigns": arrays.bigints(campaigns), "leads": arrays.bigints(leads), **values})
 
 
 def forget(lead_id: int) -> None:
