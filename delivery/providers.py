@@ -30,6 +30,7 @@ def endpoint_of(provider: Provider) -> Endpoint:
         local_address=provider.local_address or "",
         ca_file=provider.credentials.get("ca_file", ""),
         verify=provider.credentials.get("verify", "yes") != "no",
+        chunking=provider.chunking,
     )
 
 
@@ -61,11 +62,12 @@ def add_provider(
     tier: int | None = None,
     rate_per_second: float | None = None,
     max_connections: int = 20,
+    chunking: bool | None = None,
     pools: Sequence[str] = (),
 ) -> Provider:
     """Create or change the SMTP provider called `name` and put it into the pools, by default those of both streams.
 
-    url: smtp://, smtp+starttls:// or smtps:// with optional user and password.
+    url: smtp://, smtp+starttls:// or smtps:// with optional user and password. chunking: None leaves it as it is.
     Raises ValueError that names what is wrong with the URL, Pool.DoesNotExist for an unknown pool.
     """
     endpoint = Endpoint.from_url(url)
@@ -75,6 +77,7 @@ def add_provider(
     provider.host, provider.port, provider.security = endpoint.host, endpoint.port, endpoint.security
     provider.username, provider.local_address = endpoint.username, endpoint.local_address or None
     provider.rate_per_second, provider.max_connections = rate_per_second, max_connections
+    provider.chunking = provider.chunking if chunking is None else chunking
     kept = provider.credentials if provider.sealed_credentials else {}
     of_others = {key: value for key, value in kept.items() if key.startswith(WEBHOOK)}
     provider.credentials = {**of_others, **{key: value for key, value in secrets.items() if value}}

@@ -41,7 +41,7 @@ class ProviderAdmin(ProviderHealth, ProviderStates):
         if obj is None or self.has_change_permission(request, obj):
             return self.fieldsets
         is_smtp = obj.kind == Provider.Kind.SMTP
-        shown = ("host", ("port", "security"), "username") if is_smtp else ("server",)
+        shown = ("host", ("port", "security"), "username", "chunking") if is_smtp else ("server",)
         return (self.fieldsets[0], ("Connection", {"fields": shown}), self.fieldsets[2])
 
     def get_urls(self) -> list[URLPattern]:

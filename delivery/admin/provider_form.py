@@ -16,7 +16,7 @@ from delivery.models import Provider
 
 DEFAULT_PORTS = "Usually 587 with STARTTLS, 465 with TLS, 25 with none."
 KEPT = "Stored encrypted and never shown again. Leave empty to keep the stored one."
-SMTP_FIELDS = ("host", "port", "security", "username", "password", "local_address")
+SMTP_FIELDS = ("host", "port", "security", "username", "password", "chunking", "local_address")
 SECRETS = ("api_key", "secret_key")
 OPTIONS = ("domain", "region", "message_stream", "configuration_set", "api_url")
 OPTION_HELP = {
@@ -39,7 +39,7 @@ SECRET_HELP = {
     "api_key": f"Amazon SES: the access key ID. Postmark: the server API token. {KEPT}",
     "secret_key": f"Amazon SES: the secret access key; both empty for the machine's own role. {KEPT}",
 }
-CONNECTION = ("host", ("port", "security"), "username", "password", *OPTIONS[:4], *SECRETS, "api_url")
+CONNECTION = ("host", ("port", "security"), "username", "password", "chunking", *OPTIONS[:4], *SECRETS, "api_url")
 
 
 def shown_for() -> dict[str, str]:
@@ -92,7 +92,7 @@ class ProviderForm(forms.ModelForm):
     class Meta:
         model = Provider
         fields = (
-            "name", "kind", "host", "port", "security", "username", "password", *LIMIT_FIELDS,
+            "name", "kind", "host", "port", "security", "username", "password", "chunking", *LIMIT_FIELDS,
         )  # fmt: skip
         help_texts = {"port": DEFAULT_PORTS, "security": "How the connection is encrypted."}
 

@@ -86,6 +86,11 @@ def _session(report: ProbeReport) -> str:
 
 
 def _offers(report: ProbeReport) -> str:
-    pipelining = "It takes commands in one go (PIPELINING)" if report.pipelining else "It takes one command at a time"
+    if report.pipelining and report.chunking:
+        ways = "It takes several messages at once (PIPELINING and CHUNKING)"
+    elif report.pipelining:
+        ways = "It takes commands in one go (PIPELINING), one message at a time (no CHUNKING),"
+    else:
+        ways = "It takes one command at a time"
     size = f"messages of up to {report.size_limit / MEGABYTE:,.0f} MB" if report.size_limit else "names no size limit"
-    return f"{pipelining} and {size}."
+    return f"{ways} and {size}."

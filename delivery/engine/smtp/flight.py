@@ -22,6 +22,9 @@ USUAL_MESSAGES = 4
 MOST_BYTES = 256 * 1024
 # a relay that takes longer over a flight would soon take longer than a step may
 QUICK_SECONDS = 1.0
+# Postfix answers later and later after ten errors without a message between them, and hangs up after twenty; each
+# refused message is two
+REFUSED_SHARE = 0.5
 # a connection that was silent for longer may be gone without our knowing: it is tried with one message by DATA
 HEARD_SECONDS = 1.0
 REST_SECONDS = 60.0
@@ -40,14 +43,15 @@ class Flight:
 
     RSET comes first because a transaction whose recipient was refused stays open: the next recipient would join it.
     step: which reply to the first of `jobs` comes next, RSET to CONTENT. refusal: the first refusal of it.
-    has_recipient: what was said to its RCPT, None before that.
+    has_recipient: what was said to its RCPT, None before that. size, refused: messages of it, refused ones.
     """
 
-    __slots__ = ("has_recipient", "jobs", "launched_at", "moves", "refusal", "step")
+    __slots__ = ("has_recipient", "jobs", "launched_at", "moves", "refusal", "refused", "size", "step")
 
     def __init__(self, jobs: Sequence[Job], launched_at: float) -> None:
         self.jobs = deque(jobs)
         self.launched_at = launched_at
+        self.size, self.refused = len(jobs), 0
         self.step = RSET
         self.refusal: Outcome | None = None
         self.has_recipient: bool | None = None
@@ -79,6 +83,7 @@ class Flight:
 
     def advance(self) -> Job:
         """The first message is settled, and returned: what comes next is about the one behind it."""
+        self.refused += self.refusal is not None
         self.step, self.refusal, self.has_recipient, self.moves = RSET, None, None, False
         return self.jobs.popleft()
 
@@ -93,14 +98,16 @@ class Reach:
         self._shrunk_at = 0.0
 
     def may_fly(self, now: float) -> bool:
-        """False for a while after a relay was so slow that two messages were too many."""
+        """False for a while after a relay was so slow that two messages were too many, or refused many."""
         if self.messages < FIRST_MESSAGES and now - self._shrunk_at > REST_SECONDS:
             self.messages = FIRST_MESSAGES
         return self.messages >= FIRST_MESSAGES
 
-    def landed(self, seconds: float, now: float) -> None:
-        """A whole flight was answered after so long."""
-        if seconds < QUICK_SECONDS:
+    def landed(self, seconds: float, now: float, *, refused: float = 0.0) -> None:
+        """A whole flight was answered after so long. refused: this part of it."""
+        if refused >= REFUSED_SHARE:
+            self.messages, self._shrunk_at = 1, now
+        elif seconds < QUICK_SECONDS:
             self.messages = min(MOST_MESSAGES, self.messages * 2)
         else:
             self.messages, self._shrunk_at = self.messages // 2, now

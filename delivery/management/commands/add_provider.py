@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import BooleanOptionalAction
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -60,6 +61,12 @@ class Command(BaseCommand):
         parser.add_argument("--tier", type=int, default=None, help="1 is used first, others when it cannot send")
         parser.add_argument("--local-address", default=None, metavar="IP", help="address of this machine to send from")
         parser.add_argument("--connections", type=int, default=20, help="connections per worker process (default 20)")
+        parser.add_argument(
+            "--chunking",
+            action=BooleanOptionalAction,
+            default=None,
+            help="several messages at once where the relay offers CHUNKING (default: yes)",
+        )
         parser.add_argument("--pool", action="append", default=[], help="put it into this pool instead (repeatable)")
         parser.add_argument("--check", action="store_true", help="connect and log in before adding it for good")
 
@@ -92,7 +99,7 @@ def _add(options: dict[str, Any]) -> Provider:
         "pools": options["pool"],
     }
     if options["smtp"]:
-        return add_provider(url=options["smtp"], **shared)
+        return add_provider(url=options["smtp"], chunking=options["chunking"], **shared)
     return add_esp(
         kind=options["esp"],
         secrets={

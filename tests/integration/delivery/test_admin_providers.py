@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,6 +17,7 @@ from django.utils import timezone
 from bench.sink import Options, Sink
 from campaigns import crypto
 from delivery.models import Message, Pool, PoolMember, Provider, ProviderUsage, ReplyRule
+from delivery.providers import endpoint_of
 from tests.people import a_campaign, a_lead, boss, somebody
 
 pytestmark = pytest.mark.django_db
@@ -176,7 +178,14 @@ def test_a_server_that_answers_is_described(client: Client) -> None:
     assert "The server answers:" in page
     assert "ms for each command" in page
     assert "The session is not encrypted; no log-in asked for." in page
-    assert "It takes commands in one go (PIPELINING)" in page
+    assert "It takes commands in one go (PIPELINING), one message at a time (no CHUNKING)," in page
+
+
+def test_a_relay_that_takes_several_messages_at_once_is_described_whether_or_not_it_is_used(client: Client) -> None:
+    with Sink(Options(chunking=True)) as sink:
+        page = probe_page(client, host="127.0.0.1", port=sink.port, chunking=False)
+
+    assert "It takes several messages at once (PIPELINING and CHUNKING) and messages of up to 105 MB." in page
 
 
 def test_a_wrong_password_is_told_with_the_servers_reply(client: Client, guarded_sink: Sink) -> None:
@@ -299,6 +308,17 @@ def test_the_dialog_proposes_ones_own_address(client: Client) -> None:
     assert 'value="boss@example.com"' in page
 
 
+def test_several_messages_at_once_can_be_switched_off(client: Client) -> None:
+    assert re.search(r'<input[^>]* name="chunking"[^>]* checked', client.get(ADD).content.decode())
+    client.post(ADD, typed(chunking="on"))
+    provider = Provider.objects.get()
+    assert endpoint_of(provider).chunking
+
+    client.post(change(provider), typed())
+    provider.refresh_from_db()
+    assert not endpoint_of(provider).chunking
+
+
 # --- by command -------------------------------------------------------------------------------------------------------
 def add(*arguments: str) -> Provider:
     call_command("add_provider", "--name", "Relay", "--smtp", "smtp://smtp.example.com:25", *arguments)
@@ -320,10 +340,12 @@ def test_limits_and_tier_are_given_by_command() -> None:
 
 
 def test_a_change_by_command_keeps_what_it_does_not_name() -> None:
-    add("--rate-day", "100000", "--group-rate", "gmail=5/s", "--tier", "2")
+    assert add().chunking
+    add("--rate-day", "100000", "--group-rate", "gmail=5/s", "--tier", "2", "--no-chunking")
     provider = add("--group-rate", "yahoo=1/s")
 
     assert provider.rate_per_day == 100_000
+    assert not provider.chunking
     assert set(provider.group_limits.values_list("mailbox_group", flat=True)) == {"gmail", "yahoo"}
     assert set(PoolMember.objects.values_list("tier", flat=True)) == {2}
 

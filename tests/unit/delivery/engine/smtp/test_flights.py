@@ -410,6 +410,17 @@ def test_flights_grow_while_the_relay_is_quick_and_rest_when_two_are_too_many() 
     assert reach.messages == 2
 
 
+def test_flights_end_where_half_of_one_was_refused(
+    start_sink: StartSink, run: Any, message: Message, endpoint: Any
+) -> None:
+    sink = start_sink(Rule("RCPT", "gone*", text=GONE), chunking=True)
+    made = [checked(message(n, recipient=f"gone{n}@example.com" if n in (2, 4) else "")) for n in range(20)]
+    outcomes = run(_send(endpoint(sink), made, connections=1))
+    assert [n for n, outcome in enumerate(outcomes) if outcome.kind is HARD] == [2, 4]
+    assert {outcome.kind for n, outcome in enumerate(outcomes) if n not in (2, 4)} == {ACCEPTED}
+    assert sink.stats()["chunks"] == 5, "the others went by DATA"
+
+
 def test_a_lost_flight_is_not_forgotten_for_an_hour() -> None:
     grounds = Grounds()
     assert grounds.may_fly(0.0)
