@@ -30,6 +30,11 @@ def _second(seconds: float) -> str:
     return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()[:19]
 
 
+def written(values: Iterable[str]) -> str:
+    """A literal of an array of what is written as PostgreSQL reads it there: in quotes, or NULL."""
+    return "{" + ",".join(values) + "}"
+
+
 def plain(values: Iterable[int | str | None]) -> str:
     """A literal of an array of numbers, or of words that need no quotes; None is NULL."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"

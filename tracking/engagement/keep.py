@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 
 from django.db import connection
@@ -12,7 +11,9 @@ from tracking.engagement import sql
 from tracking.ledger import Known
 from tracking.occurrence import Occurrence
 
-Times = list[dt.datetime | None]
+# as PostgreSQL reads them in an array; those of our years stand in the order of their letters
+Times = list[str]
+NULL = "NULL"
 # places in sql.COLUMNS that an event by a person moves, and one by a machine
 BY_PEOPLE: Mapping[str, tuple[int, ...]] = {"open": (0, 1), "click": (2, 3), "unsubscribe": (4,)}
 BY_OTHERS: Mapping[str, tuple[int, ...]] = {"open": (1,), "click": (3,), "unsubscribe": (4,)}
@@ -27,17 +28,18 @@ def add(fresh: Sequence[tuple[Occurrence, Known | None]]) -> None:
             key = o.campaign_id, o.lead_id
             times = rows.get(key)
             if times is None:
-                times = rows[key] = [None] * len(sql.COLUMNS)
+                times = rows[key] = [NULL] * len(sql.COLUMNS)
+            at = f'"{arrays.time(o.at)}"'
             for place in places:
                 known = times[place]
-                if known is None or known < o.at:
-                    times[place] = o.at
+                if known == NULL or known < at:
+                    times[place] = at
     if not rows:
         return
     keys = sorted(rows)
     campaigns, leads = zip(*keys, strict=True)
     # in the order of the tables' keys: each page is found once
-    columns = map(arrays.times, zip(*[rows[key] for key in keys], strict=True))
+    columns = map(arrays.written, zip(*[rows[key] for key in keys], strict=True))
     values = dict(zip(sql.COLUMNS, columns, strict=True))
     with connection.cursor() as cursor:
         cursor.execute(sql.ADD, {"campaigns": arrays.bigints(campaigns), "leads": arrays.bigints(leads), **values})
