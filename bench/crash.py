@@ -7,6 +7,7 @@
 
 Starts the real stack (workers, beat, engines of its own in a temporary folder) once and sends one campaign a round.
 The moments and kinds of the faults of round i follow from the seed and i alone: `--first i --rounds 1` runs it again.
+So does whether the sink offers CHUNKING, in half of the rounds: a lost connection may then cost eight e-mails.
 Deferred e-mails are made due at once by the harness, or a round would take hours; nothing else is helped.
 Exit status 1 where anything was violated, with the evidence.
 """
@@ -151,8 +152,9 @@ def report(done: object, as_json: bool) -> None:
         return
     faults = ", ".join(f"{fault['name']} at {fault['at']:.0%}" for fault in done.faults)
     verdict = "VIOLATED" if done.violations else "ok"
+    way = "BDAT" if done.chunking else "DATA"
     print(
-        f"round {done.number:3} {verdict:8} unknown {done.unknown}/{done.unknown_limit} "
+        f"round {done.number:3} {verdict:8} {way} unknown {done.unknown}/{done.unknown_limit} "
         f"recovered {done.recovery_seconds} s, over {done.finish_seconds} s   {faults}",
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""The table of faults."""
+"""The table of faults. In brackets: where the sink of the round offers CHUNKING."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ FAULTS = (
     Fault("freeze-child", process.freeze, "200 a frozen child"),
     Fault("lose-valkey", process.lose_valkey, "0"),
     Fault("crash-postgres", process.crash_database, "200 a child"),
-    Fault("sink-close-after-dot", sink.close_after_dot, "1 a closed connection"),
-    Fault("sink-close-after-mail", sink.close_after_mail, "0"),
-    Fault("sink-close-in-data", sink.close_in_data, "1 a closed connection"),
-    Fault("sink-421", sink.answer_421, "0 (1 a dropped connection at the greeting)"),
-    Fault("sink-stall", sink.stall, "1 a stalled dot"),
-    Fault("sink-crash", sink.drop_all, "1 a connection"),
+    Fault("sink-close-after-dot", sink.close_after_dot, "1 (8) a closed connection"),
+    Fault("sink-close-after-mail", sink.close_after_mail, "0 (8 a closed connection)"),
+    Fault("sink-close-in-data", sink.close_in_data, "1 (8) a closed connection"),
+    Fault("sink-421", sink.answer_421, "0 (8 a closed connection), 1 (8) a dropped one at the greeting"),
+    Fault("sink-stall", sink.stall, "1 (8) a stalled connection"),
+    Fault("sink-crash", sink.drop_all, "1 (8) a connection"),
     Fault("same-batch-twice", protocol.same_batch_twice, "0"),
     Fault("twenty-times", protocol.twenty_times, "0"),
     Fault("two-beats", protocol.two_beats, "0"),

@@ -42,6 +42,7 @@ class Round:
     number: int
     leads: int
     lease_seconds: float
+    chunking: bool = False
     faults: list[dict[str, Any]] = field(default_factory=list)
     numbers: dict[str, Any] = field(default_factory=dict)
     unknown: int = 0
@@ -65,9 +66,15 @@ def plan(seed: int, number: int, faults: Sequence[Fault]) -> list[Strike]:
     return sorted(strikes, key=lambda strike: strike.at)
 
 
+def flies(seed: int, number: int) -> bool:
+    """Whether the sink of this round offers CHUNKING."""
+    return random.Random(f"{seed}/{number}/chunking").random() < 0.5
+
+
 def run_round(world: World, seed: int, number: int, leads: int, strikes: Sequence[Strike]) -> Round:
     """Send one campaign under these faults, and check it."""
-    done = Round(seed, number, leads, world.lease_seconds)
+    done = Round(seed, number, leads, world.lease_seconds, chunking=flies(seed, number))
+    world.use_chunking(done.chunking)
     for strike in strikes:
         strike.fault.before(world)
     logs_start = {name: _log_size(name) for name in TELLING_LOGS}

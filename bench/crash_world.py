@@ -11,6 +11,7 @@ from uuid import UUID
 
 from celery import current_app
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 
 from bench.crash_engines import Clock, find_faketime, start_postgres, stop_postgres
@@ -19,7 +20,8 @@ from bench.crash_proxy import CommitProxy
 from bench.crash_sink_log import SinkLog
 from bench.sink import Options, Sink
 from campaigns.models import Campaign, MailingList
-from delivery.models import GuardrailPolicy
+from delivery.engine.smtp.flight import MOST_MESSAGES
+from delivery.models import GuardrailPolicy, Provider
 from delivery.providers import add_provider
 from massmailer.embedded import paths
 from massmailer.processes import prepare, procfile
@@ -75,6 +77,8 @@ class World:
     campaign_id: int = 0
     # the environment that PostgreSQL runs with, None for the usual one
     postgres_environment: dict[str, str] | None = None
+    # what a lost connection may leave without an answer
+    most_lost: int = 1
     # leads that nobody may have mailed in this round, with the reason
     must_skip: dict[int, str] = field(default_factory=dict)
 
@@ -119,6 +123,17 @@ class World:
                 [self.campaign_id],
             )
             return cursor.rowcount
+
+    def use_chunking(self, offered: bool) -> None:
+        """From the next campaign on the sink offers CHUNKING, or does not; workers learn it by connecting anew.
+
+        A pool that lost a flight in an earlier round would send none for an hour: its provider is touched, which makes
+        it open another one.
+        """
+        self.sink.offer_chunking(offered)
+        self.sink.drop()
+        Provider.objects.update(updated_at=Now())
+        self.most_lost = MOST_MESSAGES if offered else 1
 
     # --- handles
 

@@ -94,6 +94,10 @@ class Sink:
         latency = {} if latency_ms is None else {"latency_ms": latency_ms}
         self._ask("POST", "/behaviour", {"rules": [rule.to_json() for rule in rules], **latency})
 
+    def offer_chunking(self, offered: bool) -> None:
+        """Offer CHUNKING, or not, to whoever says EHLO from now on."""
+        self._ask("POST", "/chunking", offered)
+
     def reset(self) -> None:
         """Forget counts and what was accepted."""
         self._ask("POST", "/reset")

@@ -113,6 +113,10 @@ class SinkServer:
                 self.behaviour.replace([rule_from_json(rule) for rule in value["rules"]])
                 self.behaviour.latency = value.get("latency_ms", self.behaviour.latency * 1000.0) / 1000.0
                 return self.behaviour.to_json()
+            case "POST", "/chunking":
+                if self._shared is not None:
+                    self._shared.chunking = bool(value)
+                return {}
             case "POST", "/reset":
                 self.store.reset()
                 return {}

@@ -47,8 +47,8 @@ class Provider(models.Model):
         "several messages at once",
         default=True,
         db_default=True,
-        help_text="Faster, where the relay offers CHUNKING; elsewhere it changes nothing. When a connection is lost, up "
-        "to eight e-mails on it may become unknown instead of one. Switch it off for a relay that handles it badly.",
+        help_text="Faster, where the relay offers CHUNKING; elsewhere it changes nothing. When a connection is lost, "
+        "up to eight e-mails on it may become unknown instead of one. Switch it off for a relay that handles it badly.",
     )
     max_connections = models.PositiveSmallIntegerField(
         default=20,
