@@ -37,7 +37,8 @@ def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False) -> Si
     cores, latency = os.cpu_count() or 1, latency_ms / 1000
     claimed = bound.claimed_limit(WINDOW, latency, CLAIMED)
     child = claimed / (trips * latency + bound.RECORD_SECONDS)
-    children = workers or max(cores, math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
+    # one more than cores: a child waits for its commits a tenth of the time
+    children = workers or max(cores + 1, math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
     connections = math.ceil(child * latency / carried / 10) * 10
     return Sizing(children, min(MOST_CONNECTIONS, max(DEFAULT_CONNECTIONS, connections)))
 
