@@ -93,7 +93,9 @@ def redis_client(engine_urls: dict[str, str]) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture(scope="module")
-def stack(django_db_setup: None, engine_urls: dict[str, str]) -> Iterator[BackgroundStack]:
+def stack(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker, engine_urls: dict[str, str]
+) -> Iterator[BackgroundStack]:
     """The real processes on the test database: web, four workers, beat and the sandbox mailbox, on free ports.
 
     It ends with the module: its sweeper would launch the campaigns of the tests that follow.
@@ -101,6 +103,11 @@ def stack(django_db_setup: None, engine_urls: dict[str, str]) -> Iterator[Backgr
     `stack.url` is the web server, settings.SANDBOX_SMTP_PORT the mailbox; `stack.kill(name)` kills a process (it is
     started again).
     """
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            # its workers would send what tests of another module left waiting
+            cursor.execute("TRUNCATE delivery_message, delivery_messageevent")
+        connection.close()
     options = StackOptions(
         port=settings.WEB_PORT,
         sandbox_port=settings.SANDBOX_SMTP_PORT,

@@ -48,11 +48,15 @@ class Source:
     def acknowledge(self, entries: Sequence[Entry]) -> None:
         """Forget entries whose events are committed."""
         places = [entry.place for entry in entries]
-        with self._session.pipeline(transaction=True) as pipeline:
-            pipeline.xack(self._name, GROUP, *places)
-            # read in order by one reader: what stands before the last of them is done
-            pipeline.xtrim(self._name, minid=_after(places[-1]), approximate=False)
-            pipeline.execute()
+        self._session.xack(self._name, GROUP, *places)
+        # An answer that was lost on its way leaves entries read and not acknowledged before these; they stay. What is
+        # read after this look stands behind them all.
+        oldest = self._session.xpending(self._name, GROUP)["min"]
+        time_ms, number = _number(places[-1])
+        until = (time_ms, number + 1)
+        if oldest is not None:
+            until = min(until, _number(oldest))
+        self._session.xtrim(self._name, minid=f"{until[0]}-{until[1]}", approximate=False)
 
     def _make_group(self) -> None:
         try:
@@ -80,10 +84,10 @@ class Source:
         return _entries(next(iter(found.values())) if isinstance(found, dict) else found[0][1])
 
 
-def _after(place: bytes) -> str:
-    """The place behind that one."""
+def _number(place: bytes) -> tuple[int, int]:
+    """A place in the stream's order."""
     time_ms, _, number = place.decode().partition("-")
-    return f"{time_ms}-{int(number) + 1}"
+    return int(time_ms), int(number)
 
 
 def _as_it_came(response: Any, **_options: Any) -> Any:

@@ -14,7 +14,7 @@ from delivery import partitions
 from delivery.models.email import CAMPAIGNS_A_PARTITION
 from tracking.models import RetentionDrop
 from tracking.retention import export, sql
-from tracking.retention.pieces import EMAILS, Piece
+from tracking.retention.pieces import EMAILS, Piece, emails_wait
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,11 @@ def remove(piece: Piece, *, exports_first: bool, still_due: Callable[[Piece], bo
 
 
 def finish(drop: RetentionDrop, parent: str) -> None:
-    """Carry a removal that has begun to its end. Raises StillRead."""
+    """Carry a removal that has begun to its end, unless somebody else just has. Raises StillRead."""
     with _without_launches(drop):
-        _finish(drop, parent)
+        begun = RetentionDrop.objects.filter(pk=drop.pk, dropped_at=None).first()
+        if begun is not None:
+            _finish(begun, parent)
 
 
 @contextmanager
@@ -96,7 +98,8 @@ def _still_sends(drop: RetentionDrop) -> bool:
         return False
     with connection.cursor() as cursor:
         cursor.execute(sql.STILL_SENDS, {"low": drop.low, "high": drop.high})
-        return bool(cursor.fetchone()[0])
+        still_sends = bool(cursor.fetchone()[0])
+    return still_sends or emails_wait(drop.partition)
 
 
 def _run(statement: str, *, statement_seconds: int, lock_seconds: int = 0) -> None:

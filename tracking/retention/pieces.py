@@ -74,7 +74,7 @@ def _blocks(before: dt.date) -> Iterator[Piece]:
         gone = {block for (block,) in cursor.fetchall()} - kept
     for name, oid, size_bytes in _partitions("delivery_email"):
         matched = _BLOCK.match(name)
-        if matched and int(matched[1]) in gone:
+        if matched and int(matched[1]) in gone and not emails_wait(name):
             low = int(matched[1]) * CAMPAIGNS_A_PARTITION
             high = low + CAMPAIGNS_A_PARTITION
             words = f"e-mails of the campaigns {low} to {high - 1}"
@@ -88,7 +88,16 @@ def _partitions(parent: str) -> list[tuple[str, int, int]]:
         return found
 
 
+def emails_wait(partition: str) -> bool:
+    """Whether e-mails of this partition, attached or not, wait for another attempt."""
+    return _is_any(sql.EMAILS_UNDER_WAY, partition)
+
+
 def _is_under_way(partition: str) -> bool:
+    return _is_any(sql.MESSAGES_UNDER_WAY, partition)
+
+
+def _is_any(statement: str, partition: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(sql.MESSAGES_UNDER_WAY.format(partition=connection.ops.quote_name(partition)))
+        cursor.execute(statement.format(partition=connection.ops.quote_name(partition)))
         return bool(cursor.fetchone()[0])

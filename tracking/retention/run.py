@@ -68,20 +68,17 @@ def apply(today: dt.date | None = None) -> Applied:
 
 
 def finish_begun() -> Applied:
-    """Carry removals on that were broken off: an old draft cannot be launched while its block is half removed.
+    """Carry removals of e-mails on that were broken off: no draft of a block that is half removed can be launched.
 
-    Outside of a transaction. One cheap look where there are none; a second run at the same time does nothing.
+    Outside of a transaction, and beside a run that exports for an hour: the lock of a block keeps the two apart.
     """
     applied = Applied()
-    if RetentionDrop.objects.filter(dropped_at=None).exists():
-        with alone(sql.RUN_LOCK) as is_alone:
-            if is_alone:
-                _finish_begun(applied)
+    _finish_begun(applied, kind=pieces.EMAILS)
     return applied
 
 
-def _finish_begun(applied: Applied) -> None:
-    for begun in RetentionDrop.objects.filter(dropped_at=None).order_by("pk"):
+def _finish_begun(applied: Applied, **only: str) -> None:
+    for begun in RetentionDrop.objects.filter(dropped_at=None, **only).order_by("pk"):
         _guarded(applied, begun.words, partial(drop.finish, begun, _parent_of(begun.partition)))
 
 

@@ -38,6 +38,12 @@ SELECT EXISTS (SELECT FROM campaigns_campaign c
                        OR EXISTS (SELECT FROM delivery_batch b WHERE b.campaign_id = c.id AND b.state <> 'done')))
 """
 
+# E-mails that wait for another attempt hold their block, however old its campaigns are: a person may have tried dead
+# letters again. By the partial index on what needs attention; of the partition itself, for it may be detached.
+EMAILS_UNDER_WAY = """
+SELECT EXISTS (SELECT FROM {partition} WHERE status = 'deferred')
+"""
+
 # Messages that wait hold their month, however old it is. By the partial index on what is due.
 MESSAGES_UNDER_WAY = """
 SELECT EXISTS (SELECT FROM {partition} WHERE status IN ('queued', 'deferred', 'sending'))

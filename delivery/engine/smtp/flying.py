@@ -239,7 +239,8 @@ class FlyingConnection(Connection):
     def on_break(self, reason: str, reply: Reply | None) -> None:
         flight, self._flight = self._flight, None
         if flight is not None and flight.jobs:
-            if flight.is_refused:
+            # after a 421 some servers go on: only a refused recipient proves that such a one did not take the content
+            if flight.is_refused and (self._good_bye is None or flight.has_recipient is False):
                 self._refused(flight)
             if flight.jobs:
                 self._host.flight_lost()

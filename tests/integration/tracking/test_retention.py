@@ -151,7 +151,12 @@ def test_one_campaign_that_is_not_over_holds_its_whole_block() -> None:
         Campaign.objects.filter(pk=other.pk).update(**{**over, **changes})
         assert [piece.partition for piece in retention.preview()] == [f"delivery_email_b{BLOCK}"] * goes, changes
     Campaign.objects.filter(pk=other.pk).update(**over)
-    Batch.objects.create(campaign=old, seq=2, kind="retry", attempt=2, lead_ids=[1], size=1)
+    retry = Batch.objects.create(campaign=old, seq=2, kind="retry", attempt=2, lead_ids=[1], size=1)
+    assert retention.preview() == []
+    # the second attempt was put off too: no batch is open, and a third is to come
+    Batch.objects.filter(pk=retry.pk).update(state="done", cursor=1, recorded=1)
+    assert len(retention.preview()) == 1
+    Email.objects.filter(campaign_id=old.pk).update(status="deferred", due_at=NOW)
     assert retention.preview() == []
 
 

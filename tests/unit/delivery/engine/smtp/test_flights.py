@@ -67,8 +67,10 @@ ANSWERS: dict[str, tuple[tuple[str, ...], Kind, Kind]] = {
     "421 to MAIL": ((R, BYE, BYE, BYE), ACCEPTED, ACCEPTED),
     "421 to RCPT": ((R, M, BYE, NO), THROTTLE, ACCEPTED),
     "421 to BDAT": ((R, M, P, BYE), THROTTLE, ACCEPTED),
-    "421 to RSET, closed": ((BYE, CLOSE), ACCEPTED, UNKNOWN),
-    "421 to MAIL, closed": ((R, BYE, CLOSE), ACCEPTED, UNKNOWN),
+    # some go on after a 421: what they did with the content before the end is not known
+    "421 to RSET, closed": ((BYE, CLOSE), UNKNOWN, UNKNOWN),
+    "421 to MAIL, closed": ((R, BYE, CLOSE), UNKNOWN, UNKNOWN),
+    "421 to MAIL, RCPT refused, closed": ((R, BYE, BYE, CLOSE), ACCEPTED, UNKNOWN),
     "421 to RCPT, closed": ((R, M, BYE, CLOSE), THROTTLE, UNKNOWN),
     "421 to BDAT, closed": ((R, M, P, BYE, CLOSE), THROTTLE, UNKNOWN),
     "closed before RSET": ((CLOSE,), UNKNOWN, UNKNOWN),
