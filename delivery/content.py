@@ -155,9 +155,9 @@ def _targets(campaign_id: int) -> Mapping[int, str]:
 
 
 def known_target(*, campaign_id: int, number: int) -> str | None:
-    """Where a link leads, where this process can tell without a query; None: ask link_target()."""
+    """Where a link leads, where this process can tell without a query and it is the web's; None: ask link_target()."""
     url = _links.get(campaign_id, {}).get(number)
-    return None if url is None or "{" in url else url
+    return None if url is None or "{" in url else web_address(url)
 
 
 def link_target(*, campaign_id: int, number: int, lead_id: int) -> str | None:

@@ -62,7 +62,7 @@ class DoorsMiddleware:
 
 
 def guarded(response: HttpResponse) -> HttpResponse:
-    """The answer of a door with what the middleware that it has passed by would have added."""
+    """The answer of a door with what an image or a redirect needs of all that it has passed by."""
     # without it a server has to send even a pixel in chunks
     response.headers.setdefault("Content-Length", str(len(response.content)))
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

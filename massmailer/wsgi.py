@@ -20,5 +20,6 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     answer = doors.answer(environ)
     if answer is None:
         return django_application(environ, start_response)
-    start_response(answer.status, answer.headers)
+    # a server may change the list that it is given, and answers are kept
+    start_response(answer.status, list(answer.headers))
     return [answer.body]

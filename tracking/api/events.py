@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -65,9 +66,16 @@ def list_events(request: HttpRequest, wanted: Annotated[EventSearch, Query()]) -
     """
     after = read_cursor(wanted.cursor, "events")
     rows = _read(wanted, after)
-    items = [EventOut(**dict(zip(NAMES, row, strict=True))) for row in rows]
+    items = [_out(row) for row in rows]
     following = make_cursor([rows[-1][0].isoformat(), str(rows[-1][1])], "events") if rows else wanted.cursor
     return EventPage(items=items, next=following)
+
+
+def _out(row: tuple[Any, ...]) -> EventOut:
+    values = dict(zip(NAMES, row, strict=True))
+    # Django's connections hand JSON on as text, and leave reading it to the fields of models
+    data = values.pop("data")
+    return EventOut(**values, data=None if data is None else json.loads(data))
 
 
 def _read(wanted: EventSearch, after: list[Any] | None) -> list[tuple[Any, ...]]:

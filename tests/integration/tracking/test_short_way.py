@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from campaigns.public_limits import limiter
+from delivery.models import Link
 from delivery.tokens import signer
 from delivery.transactional import queue_message
 from massmailer import doors
@@ -187,10 +188,12 @@ def test_good_pixels_and_known_links_do_not_reach_django_and_all_else_does(
     assert redis_client.xlen(stream.EVENTS) == 0
     from delivery import content
 
+    Link.objects.create(campaign=sent.campaign, number=9, url="whatsapp://send?text=hi", label="")
     content.link_target(campaign_id=sent.campaign.pk, number=1, lead_id=sent.leads[0].pk)
     with django_assert_num_queries(0):
         pixel, link = doors.answer(environ(f"/o/{tokens.open}.gif")), doors.answer(environ(f"/c/{tokens.click}/1"))
         assert doors.answer(environ(f"/c/{tokens.click}/2")) is None, "its target has merge tags"
+        assert doors.answer(environ(f"/c/{tokens.click}/9")) is None, "its target is not of the web"
     assert pixel is not None
     assert link is not None
     assert (pixel.status, link.status) == ("200 OK", "302 Found")
