@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -33,7 +34,7 @@ class Shared:
     scratch: bytearray = field(default_factory=lambda: bytearray(SCRATCH_BYTES))
 
 
-class SinkWire(asyncio.BufferedProtocol):
+class SinkWire(asyncio.BufferedProtocol, ABC):
     """One client's connection. Replies to what arrived together leave together, as pipelining servers do."""
 
     def __init__(self, shared: Shared) -> None:
@@ -47,10 +48,9 @@ class SinkWire(asyncio.BufferedProtocol):
         self._closed = False
         self._secure = False
 
+    @abstractmethod
     def work(self) -> None:
-        """Go on with what has arrived, after a pause. For the two kinds of session to fill in."""
-        # a session that forgot it would wait for ever with data in hand
-        raise NotImplementedError
+        """Go on with what has arrived, after a pause: a session that forgot it would wait for ever with data."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import cast
 
@@ -12,7 +13,7 @@ from delivery.engine.smtp.replies import Reply, ReplyParser
 MAX_UNREAD_REPLIES = 8
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.Protocol, ABC):
     """Reads replies. In set-up they are awaited one by one with `reply()`; later `on_replies` gets them at once.
 
     tls_version: "TLSv1.3", "" without TLS. round_trip: seconds that EHLO took.
@@ -30,15 +31,15 @@ class Wire(asyncio.Protocol):
         self._closed: asyncio.Future[None] = loop.create_future()
         self._gone = ""
 
-    # --- hooks, for the subclass that knows what replies mean; one left out would lose outcomes silently, so it raises
+    # --- hooks, for the subclass that knows what replies mean; one left out would lose outcomes silently
 
+    @abstractmethod
     def on_replies(self, replies: list[Reply]) -> None:
         """Replies arrived after the set-up."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_break(self, reason: str, reply: Reply | None) -> None:
         """The connection is gone; reply is the one that announced it, if one did."""
-        raise NotImplementedError
 
     # --- what the transport tells us
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ import pytest
 import uvloop
 
 from bench.sink import Options, Rule, Sink
-from delivery.engine.outcome import Outcome
+from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import Endpoint, SmtpMessage, SmtpPool, Timeouts
 
 # patient with a busy machine, short enough to wait for in a test
@@ -138,3 +139,15 @@ def scripted() -> Callable[[Dialogue], AbstractAsyncContextManager[int]]:
             server.close()
 
     return serve
+
+
+def assert_each_tells_the_truth(sink: Sink, outcomes: Sequence[Outcome]) -> None:
+    """Against the sink's log. Message n went to user n: nobody got it twice, and only `unknown` may be either."""
+    accepted = Counter(address for address, _ in sink.accepted())
+    assert set(accepted.values()) <= {1}, "a recipient got a second copy"
+    claimed, unknown = (
+        {f"user{n}@example.com" for n, outcome in enumerate(outcomes) if outcome.kind is kind}
+        for kind in (Kind.ACCEPTED, Kind.UNKNOWN)
+    )
+    assert claimed <= set(accepted), "an acceptance was invented"
+    assert set(accepted) <= claimed | unknown, "an accepted message would be tried again"
