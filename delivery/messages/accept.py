@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from campaigns import addresses
 from delivery.engine.message import HeaderInvalid, Mailbox
-from delivery.messages import content, headers, senders, sql, wake
+from delivery.messages import content, events, headers, senders, sql, wake
 from delivery.messages.content import Stored
 from delivery.messages.streams import Stream, book
 
@@ -98,9 +98,12 @@ def accept(outgoing: Outgoing, *, any_sender: bool = False) -> list[Accepted]:
         raise MessageRefused(complaints)
     contents = [*outgoing.files, outgoing.content]
     # one statement commits by itself: BEGIN and COMMIT are two round trips more, and so is a savepoint
-    with nullcontext() if content.are_stored(contents) else transaction.atomic(savepoint=False):
+    is_one_statement = not events.has_listeners("accepted") and content.are_stored(contents)
+    with nullcontext() if is_one_statement else transaction.atomic(savepoint=False):
         content.store(contents)
         rows = _insert(outgoing, recipients, stream)
+        if events.has_listeners("accepted"):
+            events.tell([*_changes(outgoing, recipients, rows)])
         transaction.on_commit(wake.wake, robust=True)
     return rows
 
@@ -132,6 +135,14 @@ def _insert(outgoing: Outgoing, recipients: Sequence[Recipient], stream: Stream)
         Accepted(message_id, created_at, recipient.address)
         for (message_id, created_at), recipient in zip(found, recipients, strict=True)
     ]
+
+
+def _changes(outgoing: Outgoing, recipients: Sequence[Recipient], rows: Sequence[Accepted]) -> Iterator[events.Change]:
+    for recipient, row in zip(recipients, rows, strict=True):
+        yield events.Change(
+            row.id, row.created_at, outgoing.stream, row.address, list(outgoing.tags), dict(recipient.metadata),
+            "accepted", None, None, None, outgoing.detail,
+        )  # fmt: skip
 
 
 def _normalised(recipients: Sequence[Recipient]) -> tuple[list[Recipient], list[Complaint]]:

@@ -51,6 +51,11 @@ def register_listener(listener: Listener, kinds: Iterable[str]) -> None:
     _listeners[listener] = frozenset(kinds)
 
 
+def has_listeners(kind: str) -> bool:
+    """Whether anybody is told of changes of that kind."""
+    return any(kind in kinds for kinds in _listeners.values())
+
+
 def _statements(changes: Sequence[Change]) -> Iterator[Statement]:
     for listener, kinds in _listeners.items():
         if wanted := [change for change in changes if change.kind in kinds]:
