@@ -128,7 +128,7 @@ UNFOLD: dict[str, Any] = {
     "COLORS": {"primary": PRIMARY},
     "DASHBOARD_CALLBACK": "massmailer.dashboard.dashboard_context",
     "STYLES": [asset("admin.css")],
-    "SCRIPTS": [asset("admin.js")],
+    "SCRIPTS": [asset("admin.js"), asset("menus.js")],
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

@@ -1,6 +1,12 @@
 // What the admin needs beyond htmx and Alpine: dialogs for the keyboard, templates copied into a draft.
 "use strict";
 
+// fonts are asked for with the page: hidden text asks for none, and unfold hides all until its scripts have started
+for (const font of ["400 1em Inter", "500 1em Inter", "600 1em Inter", "1em 'Material Symbols Outlined'"]) {
+  // without one the page stands in the letters of the machine
+  document.fonts.load(font).catch(() => null);
+}
+
 (() => {
   const FOCUSABLE = "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), select, textarea, [tabindex='0']";
   let opener = null;
@@ -113,9 +119,13 @@
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 
+  // unfold brings the entry of this page into sight when all has loaded: too late for a mouse that aims at another
+  const showEntry = () => document.querySelector("#nav-sidebar-apps a.active")?.scrollIntoView({ block: "center" });
+
   document.addEventListener("DOMContentLoaded", () => {
     reach();
     nameIcons();
+    requestAnimationFrame(showEntry);
   });
   document.addEventListener("htmx:afterSettle", nameIcons);
 })();
