@@ -219,8 +219,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "massmailer.middleware.OperationsMiddleware",
     "massmailer.middleware.DoorsMiddleware",
-    "massmailer.api.middleware.ApiProblemsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    # below it, so that the refusals which it words bear HSTS and the like; above all that refuses
+    "massmailer.api.middleware.ApiProblemsMiddleware",
     "massmailer.api.middleware.ProgramsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -35,8 +35,8 @@ class ApiProblemsMiddleware:
         if not is_ours or response.get("Content-Type", "").startswith(MEDIA_TYPE):
             return response
         detail = WORDS.get(response.status_code, response.reason_phrase)
-        headers = {"Content-Security-Policy": DEFAULT_POLICY}
-        headers |= {name: response[name] for name in ("Allow", "Content-Security-Policy") if name in response}
+        headers = {"Content-Security-Policy": DEFAULT_POLICY, "X-Frame-Options": settings.X_FRAME_OPTIONS}
+        headers |= {name: response[name] for name in ("Allow", *headers) if name in response}
         return respond(ApiError(response.status_code, detail, headers=headers))
 
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from redis import Redis
 
-from campaigns.api import keys, limits
+from campaigns.api import keys, leads, limits
 from campaigns.models import ApiKey, Template
 from tests.api_client import Program, places
 from tests.people import boss
@@ -212,6 +212,39 @@ def test_refusals_that_no_handler_sees_are_problem_details_too(method: str, path
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/api/v1/templates", {}, 200),
+        ("GET", "/api/v1/templates", {"authorization": ""}, 401),
+        ("GET", "/api/v1/templates/7", {}, 404),
+        ("GET", "/api/v1/nothing", {}, 404),
+        ("GET", "/api/v1/nothing", {"authorization": ""}, 404),
+        ("DELETE", "/api/v1/templates", {}, 405),
+        ("GET", "/api/v1/templates", {"host": "evil.example"}, 400),
+        ("GET", "/api/v1/templates", {"host": "evil.example", "authorization": ""}, 400),
+        ("GET", "/api/v1/leads", {}, 500),
+    ],
+)
+def test_every_answer_and_every_refusal_bears_the_headers_of_security(
+    method: str, path: str, headers: dict[str, str], status: int, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SECURE_HSTS_SECONDS = 3600
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    monkeypatch.setattr(leads, "page_by_id", lambda *_: 1 / 0)
+
+    response = Program().call(method, path, x_forwarded_proto="https", **headers)
+
+    assert response.status_code == status
+    assert response["Content-Type"].startswith("application/json" if status == 200 else "application/problem+json")
+    assert response["Strict-Transport-Security"] == "max-age=3600"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
+    assert response["Content-Security-Policy"].startswith("default-src 'self'")
 
 
 def test_a_program_is_answered_as_carefully_as_a_person_and_in_one_language() -> None:
