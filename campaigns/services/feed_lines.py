@@ -8,11 +8,12 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from campaigns import addresses
 from campaigns.leads.quick import AddressReader
 
+Format = Literal["ndjson", "csv"]
 MAX_ENTRY_CHARACTERS = 100_000
 KEYS = ("lead_id", "email")
 _MAX_ID = 2**63 - 1
@@ -48,9 +49,10 @@ class _Bad(ValueError):
     """Why one line cannot be loaded."""
 
 
-def read_feed(lines: Iterable[str]) -> Iterator[Entry | BadLine]:
+def read_feed(lines: Iterable[str], written: Format | None = None) -> Iterator[Entry | BadLine]:
     """Each line of an NDJSON or CSV feed, in constant memory.
 
+    written: how, where that was said; the first line shows it where it was not.
     Raises FeedInvalid for an empty file or a CSV header without a key.
     """
     numbered = iter(enumerate(lines, 1))
@@ -59,7 +61,8 @@ def read_feed(lines: Iterable[str]) -> Iterator[Entry | BadLine]:
         raise FeedInvalid("the feed is empty: it needs one line for each lead")
     line = line.removeprefix("\ufeff")
     rest = itertools.chain([(number, line)], numbered)
-    return _read_json(rest) if line.lstrip().startswith(("{", "[")) else _read_csv(rest)
+    looks_like: Format = "ndjson" if line.lstrip().startswith(("{", "[")) else "csv"
+    return _read_json(rest) if (written or looks_like) == "ndjson" else _read_csv(rest)
 
 
 def _read_json(lines: Iterable[tuple[int, str]]) -> Iterator[Entry | BadLine]:

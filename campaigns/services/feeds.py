@@ -9,10 +9,11 @@ from typing import Any
 from django.db import connection, transaction
 
 from campaigns.models import Campaign
+from campaigns.services.drafts import lock_draft
 from campaigns.services.errors import StateConflict
-from campaigns.services.feed_lines import BadLine, Entry, FeedInvalid, read_feed
+from campaigns.services.feed_lines import BadLine, Entry, FeedInvalid, Format, read_feed
 
-__all__ = ["BadLine", "FeedInvalid", "FeedResult", "load_feed"]
+__all__ = ["BadLine", "FeedInvalid", "FeedResult", "clear_feed", "load_feed"]
 
 # how many lines of each kind are named; all of them are counted
 LINES_NAMED = 1000
@@ -57,10 +58,10 @@ class FeedResult:
     unknown: list[BadLine] = field(default_factory=list)
 
 
-def load_feed(*, campaign_id: int, lines: Iterable[str]) -> FeedResult:
+def load_feed(*, campaign_id: int, lines: Iterable[str], written: Format | None = None) -> FeedResult:
     """Load NDJSON ({"email" or "lead_id": …, and the object's keys}) or CSV with a header, all or nothing.
 
-    lines: with their line ends. Good lines are loaded, bad ones reported by number; loading again replaces entries of
+    lines: with their line ends. written: see read_feed. Good lines are loaded, bad ones reported by number; loading again replaces entries of
     the same leads. Raises FeedInvalid when the whole file cannot be read, Campaign.DoesNotExist, or StateConflict
     once the campaign is launched.
     """
@@ -71,16 +72,22 @@ def load_feed(*, campaign_id: int, lines: Iterable[str]) -> FeedResult:
             state = campaign.get_state_display().lower()
             raise StateConflict(f"The campaign “{campaign.name}” is {state}; a feed is loaded before it is launched.")
         with connection.cursor() as cursor:
-            _stage(cursor, lines, result)
+            _stage(cursor, read_feed(lines, written), result)
             _merge(cursor, campaign_id, result)
     return result
 
 
-def _stage(cursor: Any, lines: Iterable[str], result: FeedResult) -> None:
+def clear_feed(campaign_id: int) -> int:
+    """Take the whole feed of a draft away; how many entries it had. Raises as lock_draft does."""
+    with transaction.atomic():
+        return lock_draft(campaign_id).feed_entries.all().delete()[0]
+
+
+def _stage(cursor: Any, found: Iterator[Entry | BadLine], result: FeedResult) -> None:
     cursor.execute("DROP TABLE IF EXISTS pg_temp.feed_staging, pg_temp.feed_found")
     cursor.execute(_CREATE)
     with cursor.copy(_COPY) as copy:
-        for entry in _good(read_feed(lines), result):
+        for entry in _good(found, result):
             copy.write_row((entry.line, entry.lead_id, entry.email, entry.data))
     cursor.execute("ANALYZE feed_staging")
 

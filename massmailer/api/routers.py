@@ -5,6 +5,7 @@ from __future__ import annotations
 from ninja import Router
 
 from campaigns.api.campaigns import router as campaigns
+from campaigns.api.feeds import router as feeds
 from campaigns.api.leads import router as leads
 from campaigns.api.lists import router as lists
 from campaigns.api.segments import router as segments
@@ -28,6 +29,7 @@ def all_routers() -> list[tuple[str, Router]]:
         ("/lists", lists),
         ("/segments", segments),
         ("/campaigns", campaigns),
+        ("/campaigns", feeds),
         ("/campaigns", progress),
         ("/campaigns", reports),
         ("/suppressions", suppressions),
