@@ -10,8 +10,9 @@ class DeliveryConfig(AppConfig):
         from campaigns.leads.person import register_exporter, register_person_eraser
         from campaigns.panels import register_panel
         from campaigns.services.pace import register_pace_listener
+        from campaigns.services.pool_choice import Keeper, register_pool_keeper
         from campaigns.services.preflight import register_check
-        from delivery import frequency, opening, person
+        from delivery import frequency, opening, person, pools
         from delivery.erase import scrub_ledger
         from delivery.pace_check import check_duration, check_frequency_cap, check_local_time
         from delivery.panel import decisions_panel, departure_panel, hours_panel, pool_panel
@@ -35,3 +36,4 @@ class DeliveryConfig(AppConfig):
         register_panel(pool_panel)
         register_panel(departure_panel)
         register_pace_listener(opening.reopen)
+        register_pool_keeper(Keeper(pools.set_campaign_pool, pools.CHOSEN))

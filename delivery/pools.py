@@ -5,16 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from campaigns.models import Campaign
+from campaigns.services.pool_choice import PoolRefused
 from delivery import domains
 from delivery.models import CampaignPool, Pool, PoolMember, Provider
 
+__all__ = [
+    "CHOSEN",
+    "PoolRefused",
+    "active_members",
+    "campaign_pools",
+    "chosen_pool",
+    "make_default",
+    "pool_named",
+    "set_campaign_pool",
+]
+
 MARKETING = Pool.Stream.MARKETING
-
-
-class PoolRefused(Exception):
-    """A campaign cannot leave by this pool; show the message to the person."""
+# of a query of campaigns: the pool that each one names
+CHOSEN = Subquery(CampaignPool.objects.filter(campaign_id=OuterRef("pk")).values("pool_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,9 @@ def set_campaign_pool(*, campaign_id: int, pool_id: int | None) -> None:
             CampaignPool.objects.filter(campaign_id=campaign_id).delete()
             return
         if not Pool.objects.filter(pk=pool_id, stream=MARKETING).exists():
-            raise PoolRefused("Campaigns leave by pools of the marketing stream.")
+            raise PoolRefused(
+                f"{pool_id} is no pool that campaigns leave by: they do by pools of the marketing stream."
+            )
         CampaignPool.objects.update_or_create(campaign_id=campaign_id, defaults={"pool_id": pool_id})
 
 

@@ -25,6 +25,12 @@ class CampaignFields(Given):
     text: str | None = Field(None, max_length=MOST_BODY, description="Plain text; made from the body when left empty.")
     segment_id: AnId | None = Field(None, description="Who it goes to. A segment or a list, not both.")
     list_id: AnId | None = None
+    topic_id: AnId | None = Field(None, description="Who has declined it is skipped. `GET /topics` lists them.")
+    pool_id: AnId | None = Field(
+        None,
+        description="The pool of providers that it leaves by, instead of its sending domain's or the default one. "
+        "`GET /pools` lists them. Only for keys that also have the scope `campaigns:launch`.",
+    )
     priority: int | None = Field(None, ge=0, le=9, description="9 is the most urgent; 5 when left out.")
     max_per_hour: int | None = Field(None, ge=1, le=MOST_PER_HOUR, description="As fast as possible when left out.")
     send_from: dt.time | None = Field(None, description="Only from this time of day on, such as `09:00`.")
@@ -80,6 +86,10 @@ class CampaignOut(CampaignListed):
     text: str
     segment_id: int | None
     list_id: int | None = Field(alias="mailing_list_id")
+    topic_id: int | None
+    pool_id: int | None = Field(
+        description="The pool that was chosen; null for its sending domain's or the default one."
+    )
     priority: int
     max_per_hour: int | None
     send_from: dt.time | None

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query
 
 from campaigns.api import etags
-from campaigns.api.callers import caller
+from campaigns.api.callers import caller, demand_scope
 from campaigns.api.campaign_schemas import (
     CampaignChange,
     CampaignIn,
@@ -24,14 +24,17 @@ from campaigns.api.errors import At, invalid, not_found
 from campaigns.api.paging import Page, page_by_id
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import Id
-from campaigns.models import Campaign, MailingList, Segment, Template
+from campaigns.models import Campaign, MailingList, Segment, Template, Topic
 from campaigns.services import drafts, states
 from campaigns.services.campaigns import create_campaign
 from campaigns.services.headers import Sender
 from campaigns.services.pace import Pace
+from campaigns.services.pool_choice import choose_pool, with_pool
 from campaigns.services.preflight import preflight
 
 router = ApiRouter("campaigns")
+# what a draft may be without: null takes it away
+CLEARABLE = ("max_per_hour", "send_from", "send_until", "topic_id", "pool_id")
 EXAMPLE = {
     "name": "Spring sale",
     "subject": "Hello {{ lead.first_name | default: 'there' }}",
@@ -72,11 +75,13 @@ def create_draft(request: HttpRequest, campaign: CampaignIn) -> HttpResponse:
         by_local_time=given.get("by_local_time", False),
         ignores_frequency_cap=given.get("ignores_frequency_cap", False),
         created_by=caller(request).created_by,
+        topic=_topic(given),
         **_audience(given),
         **written,
     )
-    made.refresh_from_db()
-    return etags.answer(request, CampaignOut.from_orm(made), 201)
+    if "pool_id" in given:
+        _choose_pool(request, made.pk, given["pool_id"])
+    return etags.answer(request, CampaignOut.from_orm(_find(made.pk)), 201)
 
 
 @router.read("/{campaign_id}", response=CampaignOut, etag=True)
@@ -89,18 +94,26 @@ def get_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 def change_one_draft(request: HttpRequest, campaign_id: Id, campaign: CampaignChange) -> HttpResponse:
     """Change a draft.
 
-    What is left out stays; a segment takes the place of a list, and a list that of a segment.
+    What is left out stays; a segment takes the place of a list, and a list that of a segment. null takes away what
+    stood in max_per_hour, send_from, send_until, topic_id and pool_id, and is the same as left out elsewhere.
     """
-    given = campaign.given()
+    given = campaign.given() | campaign.cleared(*CLEARABLE)
     audience = _audience(given)
     for name in ("segment_id", "list_id"):
         given.pop(name, None)
     if any(audience.values()):
         given |= audience
+    if "topic_id" in given:
+        given |= {"topic": _topic(given)}
     with transaction.atomic():
-        found = drafts.lock_draft(_find(campaign_id).pk)
-        etags.demand(request, CampaignOut.from_orm(found))
-        changed = drafts.change_draft(found, given)
+        draft = drafts.lock_draft(_demand(campaign_id))
+        before = _find(campaign_id)
+        etags.demand(request, CampaignOut.from_orm(before))
+        pool_id = given.pop("pool_id", before.pool_id)
+        drafts.change_draft(draft, given)
+        if pool_id != before.pool_id:
+            _choose_pool(request, campaign_id, pool_id)
+        changed = _find(campaign_id)
     return etags.answer(request, CampaignOut.from_orm(changed))
 
 
@@ -110,7 +123,7 @@ def delete_one_draft(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     Campaigns in other states stay: what was sent must be explainable.
     """
-    drafts.delete_draft(_find(campaign_id).pk)
+    drafts.delete_draft(_demand(campaign_id))
     return HttpResponse(status=204)
 
 
@@ -179,15 +192,36 @@ def cancel_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
 
 def _moved(request: HttpRequest, campaign_id: int, change: Any, **options: Any) -> HttpResponse:
-    change(campaign_id=_find(campaign_id).pk, by=caller(request), **options)
+    change(campaign_id=_demand(campaign_id), by=caller(request), **options)
     return etags.answer(request, CampaignOut.from_orm(_find(campaign_id)))
 
 
-def _find(campaign_id: int) -> Campaign:
-    found = Campaign.objects.filter(pk=campaign_id).first()
+def _demand(campaign_id: int) -> int:
+    if not Campaign.objects.filter(pk=campaign_id).exists():
+        raise not_found("campaign")
+    return campaign_id
+
+
+def _find(campaign_id: int) -> Any:
+    """The campaign with its `pool_id`. Raises ApiError 404."""
+    found = with_pool().filter(pk=campaign_id).first()
     if found is None:
         raise not_found("campaign")
     return found
+
+
+def _choose_pool(request: HttpRequest, campaign_id: int, pool_id: int | None) -> None:
+    # as in the admin: who writes drafts does not choose whose reputation they use
+    demand_scope(request, "campaigns:launch", "#/pool_id")
+    choose_pool(campaign_id=campaign_id, pool_id=pool_id)
+
+
+def _topic(given: dict[str, Any]) -> Topic | None:
+    topic_id = given.pop("topic_id", None)
+    topic = Topic.objects.filter(pk=topic_id).first() if topic_id is not None else None
+    if topic_id is not None and topic is None:
+        raise invalid(At(f"There is no topic {topic_id}.", pointer="#/topic_id"))
+    return topic
 
 
 def _written(given: dict[str, Any], template_id: int | None) -> dict[str, Any]:

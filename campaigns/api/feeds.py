@@ -14,7 +14,7 @@ from campaigns.api.paging import bounded
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import Id
 from campaigns.models import Campaign
-from campaigns.services.feed_lines import BadLine
+from campaigns.services.feed_lines import BadLine, Format
 from campaigns.services.feeds import FeedInvalid, FeedResult, clear_feed, load_feed
 
 router = ApiRouter("campaigns")
@@ -67,15 +67,15 @@ def load_one_feed(request: HttpRequest, campaign_id: Id) -> FeedLoadedOut:
 
     The body is one JSON object a line (`application/x-ndjson`): `email` or `lead_id` names the lead, all other names
     are what the template sees as `{{ feed }}`, at most 100,000 characters a lead. Or a CSV file with a header line
-    (`text/csv`), whose values are all text. Send a large feed in several requests: each adds to what is there, and takes
-    the place of what the same leads had. Of two lines for one lead the last counts.
+    (`text/csv`), whose values are all text. Send a large feed in several requests: each adds to what is there, and
+    takes the place of what the same leads had. Of two lines for one lead the last counts.
 
     A line that cannot be read refuses the whole body, each one is named, and nothing is loaded. Lines for leads that
     are not there are told in the answer. Loaded before the launch only: 409 later.
     """
     _demand(campaign_id)
     lines = io.TextIOWrapper(io.BytesIO(request.body), encoding="utf-8", newline="")
-    written = "csv" if request.content_type in CSV else "ndjson"
+    written: Format = "csv" if request.content_type in CSV else "ndjson"
     try:
         result = load_feed(campaign_id=campaign_id, lines=lines, written=written)
     except UnicodeDecodeError as error:

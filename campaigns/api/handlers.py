@@ -22,6 +22,7 @@ from campaigns.content.problems import WRITTEN
 from campaigns.leads.errors import FileRefused
 from campaigns.segments import CountTimedOut, NodeError, SegmentInvalid
 from campaigns.services.errors import CampaignInvalid, StateConflict
+from campaigns.services.pool_choice import PoolRefused
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ TRANSLATIONS: tuple[tuple[type[Exception], Any], ...] = (
     (ContentInvalid, from_problems),
     (SegmentInvalid, from_segment),
     (StateConflict, lambda error: ApiError(409, str(error), "state-conflict")),
+    (PoolRefused, lambda error: invalid(At(str(error), pointer="#/pool_id"))),
     (AddressInvalid, lambda error: invalid(At(str(error), pointer="#"))),
     (FileRefused, lambda error: invalid(At(str(error), pointer="#"))),
     (CountTimedOut, lambda error: ApiError(503, str(error), "count-timed-out", headers={"Retry-After": "60"})),

@@ -32,6 +32,10 @@ class Given(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    def cleared(self, *names: str) -> dict[str, None]:
+        """Those of the names that were sent as null: a PATCH takes away what they hold."""
+        return {name: None for name in names if name in self.model_fields_set and getattr(self, name) is None}
+
     def given(self) -> dict[str, Any]:
         """The fields that were sent and are not null: what a PATCH changes."""
         return {name: value for name, value in self.model_dump(exclude_unset=True).items() if value is not None}

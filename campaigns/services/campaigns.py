@@ -8,7 +8,7 @@ from typing import Any, Literal
 from django.db import IntegrityError, transaction
 
 from campaigns.content import Problem
-from campaigns.models import Campaign, MailingList, Segment
+from campaigns.models import Campaign, MailingList, Segment, Topic
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.feeds import BadLine, FeedInvalid, FeedResult, load_feed
 from campaigns.services.headers import Sender, SenderInvalid, parse_sender
@@ -44,6 +44,7 @@ def create_campaign(
     priority: int = 5,
     segment: Segment | Mapping[str, Any] | None = None,
     mailing_list: MailingList | None = None,
+    topic: Topic | None = None,
     pace: Pace = AT_ONCE,
     by_local_time: bool = False,
     ignores_frequency_cap: bool = False,
@@ -60,7 +61,7 @@ def create_campaign(
         name=name.strip(), subject=subject, from_name=who.name, from_email=who.email, reply_to=reply_to, body=body,
         body_format=body_format, preheader=preheader, text=text, priority=priority, mailing_list=mailing_list,
         segment=segment if isinstance(segment, Segment) or segment is None else Segment(condition=segment),
-        created_by=created_by, by_local_time=by_local_time, ignores_frequency_cap=ignores_frequency_cap,
+        created_by=created_by, by_local_time=by_local_time, ignores_frequency_cap=ignores_frequency_cap, topic=topic,
         **pace.fields(),
     )  # fmt: skip
     # the parser has said already what is wrong with the sender

@@ -21,7 +21,7 @@ def lock_draft(campaign_id: int) -> Campaign:
     return campaign
 
 
-def change_draft(campaign: Campaign, fields: Mapping[str, Any]) -> Campaign:
+def change_draft(campaign: Campaign, fields: Mapping[str, Any]) -> None:
     """Set fields of a locked draft, by the names of the model. Raises CampaignInvalid with every error."""
     for name, value in fields.items():
         setattr(campaign, name, value)
@@ -30,8 +30,6 @@ def change_draft(campaign: Campaign, fields: Mapping[str, Any]) -> Campaign:
         raise CampaignInvalid(errors)
     campaign.full_clean(validate_unique=False)
     campaign.save()
-    campaign.refresh_from_db()
-    return campaign
 
 
 def delete_draft(campaign_id: int) -> None:

@@ -61,9 +61,9 @@ class FeedResult:
 def load_feed(*, campaign_id: int, lines: Iterable[str], written: Format | None = None) -> FeedResult:
     """Load NDJSON ({"email" or "lead_id": …, and the object's keys}) or CSV with a header, all or nothing.
 
-    lines: with their line ends. written: see read_feed. Good lines are loaded, bad ones reported by number; loading again replaces entries of
-    the same leads. Raises FeedInvalid when the whole file cannot be read, Campaign.DoesNotExist, or StateConflict
-    once the campaign is launched.
+    lines: with their line ends. written: see read_feed. Good lines are loaded, bad ones reported by number; loading
+    again replaces entries of the same leads. Raises FeedInvalid when the whole file cannot be read,
+    Campaign.DoesNotExist, or StateConflict once the campaign is launched.
     """
     result = FeedResult()
     with transaction.atomic():

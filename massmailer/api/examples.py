@@ -27,6 +27,11 @@ VALUES: dict[str, Any] = {
 BY_SCHEMA: dict[str, Json] = {
     "ProviderOut": {"name": "Relay", "kind": "smtp", "state": "active", "rate_per_second": 100, "rate_per_hour": None,
                     "rate_per_day": None, "accepted_today": 48_200},
+    "PoolOut": {"name": "Newsletters", "stream": "marketing", "is_default": False},
+    "TopicOut": {"name": "Offers", "description": "Twice a month, never more."},
+    "FeedOut": {"entries": 48_200},
+    "FeedLoadedOut": {"loaded": 9_998, "repeated": 1, "unknown": 1},
+    "FeedLineOut": {"line": 17, "detail": "There is no lead gone@example.com."},
     "GroupOut": {"mailbox_group": "gmail", "total": 1200, "counts": {"accepted": 1190, "throttled": 10}},
     "DeliveryOut": {"event_id": "evt_1", "kind": "message.sent", "state": "delivered", "due_at": None, "status": 200},
     "ListListed": {"name": "Newsletter", "title": "Our news"}, "ListOut": {"name": "Newsletter", "title": "Our news"},

@@ -11,7 +11,9 @@ from campaigns.api.lists import router as lists
 from campaigns.api.segments import router as segments
 from campaigns.api.suppressions import router as suppressions
 from campaigns.api.templates import router as templates
+from campaigns.api.topics import router as topics
 from delivery.api.messages import router as messages
+from delivery.api.pools import router as pools
 from delivery.api.progress import router as progress
 from delivery.api.providers import router as providers
 from tracking.api.events import router as events
@@ -32,8 +34,10 @@ def all_routers() -> list[tuple[str, Router]]:
         ("/campaigns", feeds),
         ("/campaigns", progress),
         ("/campaigns", reports),
+        ("/topics", topics),
         ("/suppressions", suppressions),
         ("/events", events),
         ("/webhooks", webhooks),
         ("/providers", providers),
+        ("/pools", pools),
     ]

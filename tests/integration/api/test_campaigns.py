@@ -9,7 +9,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from campaigns.models import Campaign
+from campaigns.admin.campaign_form import CampaignForm
+from campaigns.models import Campaign, Topic
+from delivery import pools
+from delivery.models import Pool, PoolMember, Provider
 from tests.api_client import Program, places
 from tests.people import a_campaign, a_lead, a_list, a_template
 
@@ -69,6 +72,8 @@ def test_a_template_fills_what_is_left_out() -> None:
         ({"segment_id": 1}, "#/list_id"),
         ({"template_id": 2**40}, "#/template_id"),
         ({"priority": 10}, "#/priority"),
+        ({"topic_id": 2**40}, "#/topic_id"),
+        ({"pool_id": 2**40}, "#/pool_id"),
         ({"send_from": "09:00", "send_until": "09:00"}, "#/send_from"),
         ({"from_name": "a\nb"}, "#/from_email"),
         ({"body": None}, "#/body"),
@@ -135,3 +140,94 @@ def test_writing_drafts_does_not_let_anybody_launch() -> None:
     assert Program(["campaigns:write", "campaigns:read"]).post(f"campaigns/{campaign.pk}/launch").status_code == 403
     campaign.refresh_from_db()
     assert campaign.state == "draft"
+
+
+def test_all_that_the_form_of_the_admin_sets_is_set_and_taken_away_here() -> None:
+    program, mailing_list = Program(), a_list()
+    topic, pool = Topic.objects.create(name="Offers"), Pool.objects.create(name="Own", is_shared=False)
+    fields = {
+        "topic_id": topic.pk, "pool_id": pool.pk, "priority": 9, "max_per_hour": 500, "send_from": "09:00:00",
+        "send_until": "17:00:00", "send_weekdays": [1, 2], "by_local_time": True, "ignores_frequency_cap": True,
+        "preheader": "p", "from_name": "Acme", "reply_to": "help@example.com", "text": "Leave: {{ unsubscribe_url }}",
+    }  # fmt: skip
+
+    made = program.post("campaigns", draft(list_id=mailing_list.pk, **fields))
+    path = f"campaigns/{made.json()['id']}"
+    nothing = dict.fromkeys(("topic_id", "pool_id", "max_per_hour", "send_from", "send_until"))
+    kept = program.patch(path, {"name": "Summer"}).json()
+    changed = program.patch(path, nothing)
+
+    # the template fills what is written, the rest is said in other words: segment_id, list_id
+    assert {*fields, *draft(), "segment_id", "list_id"} >= {
+        {"topic": "topic_id", "segment": "segment_id", "mailing_list": "list_id"}.get(name, name)
+        for name in CampaignForm.base_fields
+        if name != "template"
+    }
+    assert made.status_code == 201, made.json()
+    assert fields.items() <= made.json().items()
+    assert fields.items() <= kept.items()
+    assert changed.status_code == 200
+    assert (nothing | {"priority": 9, "send_weekdays": [1, 2]}).items() <= changed.json().items()
+    assert changed["ETag"] == program.get(path)["ETag"] != made["ETag"]
+
+
+def test_the_pool_is_the_one_that_batches_leave_by_and_the_page_names() -> None:
+    program, campaign = Program(), a_campaign()
+    pool, relay = Pool.objects.create(name="Own"), Provider.objects.create(name="Relay", host="127.0.0.1", port=9)
+    PoolMember.objects.create(pool=pool, provider=relay, weight=3)
+    before = program.get(f"campaigns/{campaign.pk}")
+
+    answer = program.patch(f"campaigns/{campaign.pk}", {"pool_id": pool.pk}, if_match=before["ETag"])
+
+    assert answer.json()["pool_id"] == pool.pk
+    assert pools.chosen_pool(campaign) == pools.Chosen(pool, "chosen for this campaign")
+    pools.set_campaign_pool(campaign_id=campaign.pk, pool_id=None)
+    assert program.get(f"campaigns/{campaign.pk}").json()["pool_id"] is None
+    shown = {one["name"]: one for one in program.get("pools").json()["items"]}
+    assert shown["Own"]["members"] == [{"provider_id": relay.pk, "weight": 3, "tier": 1}]
+    assert program.patch(f"campaigns/{campaign.pk}", {"name": "x"}, if_match=answer["ETag"]).status_code == 412
+
+
+def test_a_refused_pool_leaves_nothing_of_the_change() -> None:
+    campaign, other = a_campaign(), Pool.objects.create(name="Orders", stream="transactional")
+
+    refused = Program().patch(f"campaigns/{campaign.pk}", {"name": "Summer", "pool_id": other.pk})
+
+    assert refused.status_code == 422
+    assert "marketing" in places(refused)["#/pool_id"]
+    campaign.refresh_from_db()
+    assert campaign.name == "Spring"
+
+
+def test_a_pool_is_chosen_by_those_who_may_launch() -> None:
+    campaign, pool = a_campaign(), Pool.objects.create(name="Own")
+    writer = Program(["campaigns:write", "campaigns:read"])
+
+    for refused in (
+        writer.patch(f"campaigns/{campaign.pk}", {"pool_id": pool.pk}),
+        writer.post("campaigns", draft(list_id=a_list("More").pk, pool_id=pool.pk)),
+    ):
+        assert refused.status_code == 403
+        assert refused.json()["type"] == "urn:massmailer:problem:scope-missing"
+        assert "campaigns:launch" in places(refused)["#/pool_id"]
+    assert Campaign.objects.count() == 1
+    # what somebody else chose may be sent back as it was read
+    pools.set_campaign_pool(campaign_id=campaign.pk, pool_id=pool.pk)
+    same = writer.patch(f"campaigns/{campaign.pk}", {"name": "Summer", "pool_id": pool.pk})
+    assert (same.status_code, same.json()["pool_id"]) == (200, pool.pk)
+
+
+def test_topics_are_listed() -> None:
+    Topic.objects.create(name="Offers", description="Twice a month")
+
+    (shown,) = Program(["campaigns:read"]).get("topics").json()["items"]
+
+    assert (shown["name"], shown["description"]) == ("Offers", "Twice a month")
+
+
+def test_a_campaign_and_its_pool_are_read_by_one_query(django_assert_num_queries: Any) -> None:
+    campaign, program = a_campaign(), Program()
+    program.get(f"campaigns/{campaign.pk}")
+
+    with django_assert_num_queries(1):
+        assert program.get(f"campaigns/{campaign.pk}").status_code == 200
