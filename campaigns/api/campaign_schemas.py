@@ -18,7 +18,16 @@ AnId = Annotated[int, Field(ge=1, le=MOST_ID)]
 State = Literal["draft", "scheduled", "launching", "sending", "paused", "sent", "cancelled"]
 
 
-class CampaignFields(Given):
+class PaceFields(Given):
+    max_per_hour: int | None = Field(None, ge=1, le=MOST_PER_HOUR, description="As fast as possible when left out.")
+    send_from: dt.time | None = Field(None, description="Only from this time of day on, such as `09:00`.")
+    send_until: dt.time | None = Field(None, description="And until then; may be past midnight.")
+    send_weekdays: list[Annotated[int, Field(ge=1, le=7)]] | None = Field(
+        None, max_length=7, description="1 for Monday to 7; every day when empty."
+    )
+
+
+class CampaignFields(PaceFields):
     preheader: str | None = Field(None, max_length=250, description="The line that inboxes show after the subject.")
     from_name: str | None = Field(None, max_length=100)
     reply_to: str | None = Field(None, max_length=254)
@@ -32,12 +41,6 @@ class CampaignFields(Given):
         "`GET /pools` lists them. Only for keys that also have the scope `campaigns:launch`.",
     )
     priority: int | None = Field(None, ge=0, le=9, description="9 is the most urgent; 5 when left out.")
-    max_per_hour: int | None = Field(None, ge=1, le=MOST_PER_HOUR, description="As fast as possible when left out.")
-    send_from: dt.time | None = Field(None, description="Only from this time of day on, such as `09:00`.")
-    send_until: dt.time | None = Field(None, description="And until then; may be past midnight.")
-    send_weekdays: list[Annotated[int, Field(ge=1, le=7)]] | None = Field(
-        None, max_length=7, description="1 for Monday to 7; every day when empty."
-    )
     by_local_time: bool | None = Field(None, description="The hours are those of each lead's time zone.")
     ignores_frequency_cap: bool | None = Field(None, description="For notices that everybody must get.")
 

@@ -81,13 +81,13 @@ def create_draft(request: HttpRequest, campaign: CampaignIn) -> HttpResponse:
     )
     if "pool_id" in given:
         _choose_pool(request, made.pk, given["pool_id"])
-    return etags.answer(request, CampaignOut.from_orm(_find(made.pk)), 201)
+    return etags.answer(request, CampaignOut.from_orm(find_campaign(made.pk)), 201)
 
 
 @router.read("/{campaign_id}", response=CampaignOut, etag=True)
 def get_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
     """Read a campaign."""
-    return etags.answer(request, CampaignOut.from_orm(_find(campaign_id)))
+    return etags.answer(request, CampaignOut.from_orm(find_campaign(campaign_id)))
 
 
 @router.change("/{campaign_id}", response=CampaignOut, etag=True, problems=(409,), example={"subject": "Last days"})
@@ -106,14 +106,14 @@ def change_one_draft(request: HttpRequest, campaign_id: Id, campaign: CampaignCh
     if "topic_id" in given:
         given |= {"topic": _topic(given)}
     with transaction.atomic():
-        draft = drafts.lock_draft(_demand(campaign_id))
-        before = _find(campaign_id)
+        draft = drafts.lock_draft(demand_campaign(campaign_id))
+        before = find_campaign(campaign_id)
         etags.demand(request, CampaignOut.from_orm(before))
         pool_id = given.pop("pool_id", before.pool_id)
         drafts.change_draft(draft, given)
         if pool_id != before.pool_id:
             _choose_pool(request, campaign_id, pool_id)
-        changed = _find(campaign_id)
+        changed = find_campaign(campaign_id)
     return etags.answer(request, CampaignOut.from_orm(changed))
 
 
@@ -123,7 +123,7 @@ def delete_one_draft(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     Campaigns in other states stay: what was sent must be explainable.
     """
-    drafts.delete_draft(_demand(campaign_id))
+    drafts.delete_draft(demand_campaign(campaign_id))
     return HttpResponse(status=204)
 
 
@@ -133,7 +133,7 @@ def check_campaign(request: HttpRequest, campaign_id: Id) -> PreflightOut:
 
     Content, audience, provider, sending domain, pace: errors must be put right before it is sent, warnings should.
     """
-    problems = preflight(_find(campaign_id))
+    problems = preflight(find_campaign(campaign_id))
     return PreflightOut(
         can_be_sent=not any(one.is_error for one in problems), problems=[ProblemOut.from_orm(one) for one in problems]
     )
@@ -192,17 +192,18 @@ def cancel_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
 
 def _moved(request: HttpRequest, campaign_id: int, change: Any, **options: Any) -> HttpResponse:
-    change(campaign_id=_demand(campaign_id), by=caller(request), **options)
-    return etags.answer(request, CampaignOut.from_orm(_find(campaign_id)))
+    change(campaign_id=demand_campaign(campaign_id), by=caller(request), **options)
+    return etags.answer(request, CampaignOut.from_orm(find_campaign(campaign_id)))
 
 
-def _demand(campaign_id: int) -> int:
+def demand_campaign(campaign_id: int) -> int:
+    """The id, of a campaign that is there. Raises ApiError 404."""
     if not Campaign.objects.filter(pk=campaign_id).exists():
         raise not_found("campaign")
     return campaign_id
 
 
-def _find(campaign_id: int) -> Any:
+def find_campaign(campaign_id: int) -> Any:
     """The campaign with its `pool_id`. Raises ApiError 404."""
     found = with_pool().filter(pk=campaign_id).first()
     if found is None:

@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Schema
 from pydantic import Field
 
-from campaigns.api.errors import ApiError, At, invalid, not_found
+from campaigns.api.campaigns import demand_campaign
+from campaigns.api.errors import ApiError, At, invalid
 from campaigns.api.leads import CSV, NDJSON
 from campaigns.api.paging import bounded
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import Id
-from campaigns.models import Campaign
 from campaigns.services.feed_lines import BadLine, Format
 from campaigns.services.feeds import FeedInvalid, FeedResult, clear_feed, load_feed
 
@@ -52,7 +52,7 @@ def get_feed(request: HttpRequest, campaign_id: Id) -> FeedOut:
 
     503 where counting takes longer than five seconds; the feed can be used all the same.
     """
-    _demand(campaign_id)
+    demand_campaign(campaign_id)
     with bounded() as cursor:
         cursor.execute(COUNT, [campaign_id])
         return FeedOut(entries=cursor.fetchone()[0])
@@ -73,7 +73,7 @@ def load_one_feed(request: HttpRequest, campaign_id: Id) -> FeedLoadedOut:
     A line that cannot be read refuses the whole body, each one is named, and nothing is loaded. Lines for leads that
     are not there are told in the answer. Loaded before the launch only: 409 later.
     """
-    _demand(campaign_id)
+    demand_campaign(campaign_id)
     lines = io.TextIOWrapper(io.BytesIO(request.body), encoding="utf-8", newline="")
     written: Format = "csv" if request.content_type in CSV else "ndjson"
     try:
@@ -96,14 +96,9 @@ def clear_one_feed(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     All of it. A scheduled campaign is unscheduled first; what was launched keeps its feed.
     """
-    _demand(campaign_id)
+    demand_campaign(campaign_id)
     clear_feed(campaign_id)
     return HttpResponse(status=204)
-
-
-def _demand(campaign_id: int) -> None:
-    if not Campaign.objects.filter(pk=campaign_id).exists():
-        raise not_found("campaign")
 
 
 def _not_utf8(body: bytes) -> ApiError:

@@ -8,10 +8,12 @@ from campaigns.api.campaigns import router as campaigns
 from campaigns.api.feeds import router as feeds
 from campaigns.api.leads import router as leads
 from campaigns.api.lists import router as lists
+from campaigns.api.pace import router as pace
 from campaigns.api.segments import router as segments
 from campaigns.api.suppressions import router as suppressions
 from campaigns.api.templates import router as templates
 from campaigns.api.topics import router as topics
+from delivery.api.choices import router as choices
 from delivery.api.messages import router as messages
 from delivery.api.pools import router as pools
 from delivery.api.progress import router as progress
@@ -32,6 +34,8 @@ def all_routers() -> list[tuple[str, Router]]:
         ("/segments", segments),
         ("/campaigns", campaigns),
         ("/campaigns", feeds),
+        ("/campaigns", pace),
+        ("/campaigns", choices),
         ("/campaigns", progress),
         ("/campaigns", reports),
         ("/topics", topics),
