@@ -36,7 +36,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
 # what a copy does not take over: identity, state, times and numbers
 COPIED_FIELDS = (
     "subject", "preheader", "from_name", "from_email", "reply_to", "template", "body_format", "body", "text", "segment",
-    "mailing_list", "priority", "max_per_hour", "send_from", "send_until", "send_weekdays", "by_local_time",
+    "mailing_list", "topic", "priority", "max_per_hour", "send_from", "send_until", "send_weekdays", "by_local_time",
     "ignores_frequency_cap",
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns.models import Campaign, FeedEntry, Segment
+from campaigns.models import Campaign, FeedEntry, Segment, Topic
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss, somebody
 
 pytestmark = pytest.mark.django_db
@@ -287,7 +287,8 @@ def test_somebody_who_comes_too_late_is_told_the_state(client: Client) -> None:
 
 
 def test_a_copy_is_a_draft_with_the_same_content_and_no_numbers(client: Client) -> None:
-    campaign = a_campaign(state="sent", from_name="Shop", priority=8)
+    topic = Topic.objects.create(name="Offers")
+    campaign = a_campaign(state="sent", from_name="Shop", priority=8, topic=topic)
     Campaign.objects.filter(pk=campaign.pk).update(audience=10, sent=10)
 
     response = press(client, campaign, "duplicate")
@@ -295,6 +296,8 @@ def test_a_copy_is_a_draft_with_the_same_content_and_no_numbers(client: Client) 
     copy = Campaign.objects.exclude(pk=campaign.pk).get()
     assert (copy.name, copy.state, copy.audience, copy.sent) == ("Copy of Spring", "draft", 0, 0)
     assert (copy.body, copy.mailing_list, copy.priority) == (campaign.body, campaign.mailing_list, 8)
+    # or it would go to those who have declined the topic
+    assert copy.topic == topic
     assert response["HX-Redirect"] == change_page(copy)
 
 
