@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from delivery import bound
 from delivery.engine.smtp.flight import USUAL_MESSAGES
+from massmailer.processes.options import usual_bulk_workers
 
 # all processor time of a message, the sink's included: what the cores could send if nobody waited
 MESSAGE_SECONDS = 130e-6
@@ -37,8 +38,7 @@ def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False) -> Si
     cores, latency = os.cpu_count() or 1, latency_ms / 1000
     claimed = bound.claimed_limit(WINDOW, latency, CLAIMED)
     child = claimed / (trips * latency + bound.RECORD_SECONDS)
-    # one more than cores: a child waits for its commits a tenth of the time
-    children = workers or max(cores + 1, math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
+    children = workers or max(usual_bulk_workers(), math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
     connections = math.ceil(child * latency / carried / 10) * 10
     return Sizing(children, min(MOST_CONNECTIONS, max(DEFAULT_CONNECTIONS, connections)))
 

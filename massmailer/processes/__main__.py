@@ -55,7 +55,7 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--inbound-port", type=int, default=bounces, help="mail server for bounces; 0: none")
     up.add_argument("--no-sandbox", dest="sandbox", action="store_false", help="without the mailbox for trying things")
     up.add_argument("--web-workers", type=int, default=defaults.web_workers, help="(default %(default)s)")
-    up.add_argument("--bulk-workers", type=int, default=defaults.bulk_workers, help="children; 0: one for each core")
+    up.add_argument("--bulk-workers", type=int, default=defaults.bulk_workers, help="children; 0: one more than cores")
     up.add_argument("--transactional-workers", type=int, default=defaults.transactional_workers, help="children")
     up.add_argument("--default-workers", type=int, default=defaults.default_workers, help="children")
     up.add_argument("--only", type=_names, default=(), metavar="NAME,…", help="run these processes alone")

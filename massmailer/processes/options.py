@@ -27,7 +27,7 @@ class StackError(Exception):
 class StackOptions:
     """Ports, sizes and choice of processes.
 
-    A worker count of 0 is one child for each core. `only` names the processes to run; empty runs the whole Procfile.
+    A worker count of 0 is one child for each core, and one more for bulk_workers. `only` names the processes to run; empty runs the whole Procfile.
     `environment` is handed to every process beside our own. submission_port, inbound_port: of the
     SMTP door for applications and of the mail server for bounces, 0: they are not run.
     """
@@ -81,7 +81,7 @@ def process_environment(options: StackOptions) -> dict[str, str]:
         "WEB_HOST": options.host,
         "WEB_WORKERS": str(options.web_workers),
         "TRANSACTIONAL_WORKERS": str(options.transactional_workers),
-        "BULK_WORKERS": str(options.bulk_workers),
+        "BULK_WORKERS": str(options.bulk_workers or usual_bulk_workers()),
         "DEFAULT_WORKERS": str(options.default_workers),
         "MASSMAILER_FLOWER_PORT": str(options.flower_port),
         "MASSMAILER_SANDBOX_PORT": str(options.sandbox_port),
@@ -94,6 +94,11 @@ def process_environment(options: StackOptions) -> dict[str, str]:
         # in the environment, not on the command line, where every user of the machine could read it
         environment["FLOWER_BASIC_AUTH"] = flower_credentials()
     return environment
+
+
+def usual_bulk_workers() -> int:
+    """One child more than cores: a child waits for its commits a tenth of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def flower_credentials() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import socket
 import stat
@@ -65,6 +66,14 @@ def test_flower_credentials_stand_in_the_environment_and_not_on_the_command_line
     assert process_environment(StackOptions())["FLOWER_BASIC_AUTH"] == "ops:hunter2"
     assert "auth" not in procfile.commands()["flower"]
     assert "--address=${FLOWER_HOST:-127.0.0.1}" in procfile.commands()["flower"]
+
+
+def test_campaigns_get_one_child_more_than_cores_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert process_environment(StackOptions())["BULK_WORKERS"] == "5"
+    assert process_environment(StackOptions(bulk_workers=2))["BULK_WORKERS"] == "2"
 
 
 def test_flower_credentials_are_demanded_when_the_engines_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
