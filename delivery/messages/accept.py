@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from campaigns import addresses
 from delivery.engine.message import HeaderInvalid, Mailbox
-from delivery.messages import content, events, headers, senders, sql, wake
+from delivery.messages import content, events, headers, prepared, senders, sql, wake
 from delivery.messages.content import Stored
 from delivery.messages.streams import Stream, book
 
@@ -128,9 +128,7 @@ def _insert(outgoing: Outgoing, recipients: Sequence[Recipient], stream: Stream)
         "at_least_once": once,
         "detail": outgoing.detail,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(sql.INSERT, parameters)
-        found = cursor.fetchall()
+    found = prepared.fetch_all(sql.INSERT, parameters)
     return [
         Accepted(message_id, created_at, recipient.address)
         for (message_id, created_at), recipient in zip(found, recipients, strict=True)
