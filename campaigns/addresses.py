@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 OTHER = "other"
 # who runs the mailboxes behind a domain; for domains that do not stand here their MX records are asked
@@ -34,6 +35,15 @@ HOSTING_GROUPS = (
 MAILBOX_GROUPS = (*MAILBOX_DOMAINS, *HOSTING_GROUPS, OTHER)
 
 
+# what nearly all addresses look like; the library has nothing to say of them and takes 40 µs to find that out
+_PLAIN = re.compile(
+    r"(?=.{6,254}\Z)([a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63}))",
+    re.ASCII,
+)
+_LOCAL_LENGTH = 64
+_SPECIAL = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
+
+
 class AddressInvalid(ValueError):
     """The text is not an e-mail address that can be sent to. The message says why; show it to the person."""
 
@@ -44,11 +54,28 @@ def normalise(text: str) -> str:
     Raises AddressInvalid with the reason. No DNS is asked. example.com and friends are allowed: they are what
     people try things with.
     """
+    text = text.strip()
+    plain = _plain(text)
+    if plain is not None:
+        return plain
     try:
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         raise AddressInvalid(str(error)) from error
     return f"{found.local_part.lower()}@{found.ascii_domain}"
+
+
+def _plain(text: str) -> str | None:
+    """The address, where nothing about it needs the library; else None. Equal to what the library says of it."""
+    if not text.isascii():
+        # some letters outside ASCII have their lower case inside
+        return None
+    lowered = text.lower()
+    found = _PLAIN.fullmatch(lowered)
+    # a label with -- may be an encoded name of another script
+    if found is None or found.end(1) > _LOCAL_LENGTH or found[3] in _SPECIAL or "--" in found[2]:
+        return None
+    return lowered
 
 
 def domain_of(address: str) -> str:

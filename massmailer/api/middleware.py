@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, get_resolver
+from django.urls import Resolver404, ResolverMatch, get_resolver
 from django.utils import translation
 
 from campaigns.api.errors import MEDIA_TYPE, ApiError, respond
@@ -55,7 +56,7 @@ class ProgramsMiddleware:
         if not bears_key or not request.path_info.startswith(PREFIX):
             return self.get_response(request)
         try:
-            request.resolver_match = get_resolver().resolve(request.path_info)
+            request.resolver_match = _resolve(request.path_info)
         except Resolver404:
             return self.get_response(request)
         view, arguments, named = request.resolver_match
@@ -69,3 +70,9 @@ class ProgramsMiddleware:
         response.headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
         response.headers.setdefault("Content-Security-Policy", DEFAULT_POLICY)
         return response
+
+
+@lru_cache(maxsize=256)
+def _resolve(path: str) -> ResolverMatch:
+    """What answers there: most requests of programs go to a few addresses. Raises Resolver404."""
+    return get_resolver().resolve(path)
