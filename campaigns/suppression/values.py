@@ -6,7 +6,7 @@ import re
 
 from campaigns import addresses
 from campaigns.leads.headers import fold
-from campaigns.leads.quick import AddressReader, is_plain_domain
+from campaigns.leads.quick import AddressReader
 from campaigns.models import Suppression
 from campaigns.suppression.add import Entry
 
@@ -62,7 +62,7 @@ class ValueReader:
             raise ValueUnclear("A domain means itself alone. Write each subdomain that is used, without an asterisk.")
         if "." not in text:
             raise ValueUnclear("Write an address (somebody@example.com), its SHA-256 hash, or a domain (example.com).")
-        domain = text if is_plain_domain(text) else self._odd_domain(text)
+        domain = text if addresses.is_plain_domain(text) else self._odd_domain(text)
         return Entry(Kind.DOMAIN, addresses.digest(domain), domain, reason)
 
     def _odd_domain(self, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
@@ -17,12 +17,13 @@ def fetch_all(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, 
     """
     connection.ensure_connection()
     session = connection.connection
-    wrapped = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with wrapped(psycopg.Cursor(session)) as cursor:
+    wrap: Callable[[Any], Any] = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    with wrap(psycopg.Cursor(session)) as cursor:
         # Django's own cursors never prepare, and must not begin to
         session.prepare_threshold = 0
         try:
             cursor.execute(statement, parameters)
         finally:
             session.prepare_threshold = None
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found

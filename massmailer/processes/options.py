@@ -27,9 +27,9 @@ class StackError(Exception):
 class StackOptions:
     """Ports, sizes and choice of processes.
 
-    A worker count of 0 is one child for each core, and one more for bulk_workers. `only` names the processes to run; empty runs the whole Procfile.
-    `environment` is handed to every process beside our own. submission_port, inbound_port: of the
-    SMTP door for applications and of the mail server for bounces, 0: they are not run.
+    A worker count of 0 is one child for each core, and one more for bulk_workers. `only` names the processes to run;
+    empty runs the whole Procfile. `environment` is handed to every process beside our own. submission_port,
+    inbound_port: of the SMTP door for applications and of the mail server for bounces, 0: they are not run.
     """
 
     port: int = 8000
