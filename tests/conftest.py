@@ -112,6 +112,8 @@ def stack(
         port=settings.WEB_PORT,
         sandbox_port=settings.SANDBOX_SMTP_PORT,
         only=tuple(name for name in procfile.commands() if name != "flower"),
+        # a campaign gives way to the other test process too: of more children each would outlast a lease of seconds
+        bulk_workers=2,
         environment={
             "DATABASE_URL": postgres.url(f"test_{postgres.DATABASE}"),
             # a lost worker's batches go on after seconds: the protocol is the same, the tests are not a minute long

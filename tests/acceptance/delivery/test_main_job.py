@@ -43,7 +43,9 @@ def test_a_campaign_reaches_every_lead_exactly_once(scheduled: Scheduled, sink: 
     campaign = scheduled(leads=3000)
     call_command("launch", str(campaign.pk), "--wait", "--timeout", "90")
     found = wait_until_over(campaign)
-    assert (found.state, found.sent, found.audience) == ("sent", 3000, 3000)
+    assert (found.state, found.sent + found.deferred, found.audience) == ("sent", 3000, 3000), found
+    # a machine that stood still for seconds lets claims go unused, which are tried again
+    wait_for(lambda: checked(campaign).sent == 3000, 120, "every lead is mailed")
     assert assert_each_at_most_once(sink) == set(Lead.objects.values_list("email", flat=True))
 
 
