@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Schema
 from pydantic import Field
 
-from campaigns.api.errors import not_found
+from campaigns.api.campaigns import find_campaign
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import MOST_ID, Given, Id
 from campaigns.models import Campaign
@@ -54,7 +54,7 @@ class GuardrailOut(Schema):
 @router.read("/{campaign_id}/pool", response=ChosenPoolOut)
 def get_campaign_pool(request: HttpRequest, campaign_id: Id) -> ChosenPoolOut:
     """Read which pool a campaign leaves by, and why."""
-    return _pool_of(_find(campaign_id))
+    return _pool_of(find_campaign(campaign_id))
 
 
 @router.replace("/{campaign_id}/pool", response=ChosenPoolOut, verb="launch", problems=(409,),
@@ -72,7 +72,7 @@ def choose_campaign_pool(request: HttpRequest, campaign_id: Id, pool: PoolIn) ->
 @router.read("/{campaign_id}/guardrails", response=GuardrailOut)
 def get_guardrails(request: HttpRequest, campaign_id: Id) -> GuardrailOut:
     """Read a campaign's guardrails."""
-    return _guardrails_of(_find(campaign_id))
+    return _guardrails_of(find_campaign(campaign_id))
 
 
 @router.change("/{campaign_id}/guardrails", response=GuardrailOut, verb="launch", problems=(409,),
@@ -103,14 +103,7 @@ def _guardrails_of(campaign: Campaign) -> GuardrailOut:
 
 
 def _alive(campaign_id: int) -> Campaign:
-    campaign = _find(campaign_id)
+    campaign: Campaign = find_campaign(campaign_id)
     if campaign.state == Campaign.State.CANCELLED:
         raise StateConflict("This campaign was cancelled: nothing of it leaves any more.")
     return campaign
-
-
-def _find(campaign_id: int) -> Campaign:
-    found = Campaign.objects.filter(pk=campaign_id).first()
-    if found is None:
-        raise not_found("campaign")
-    return found
