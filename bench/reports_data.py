@@ -76,6 +76,11 @@ INSERT INTO tracking_minute (campaign_id, minute, kind, who, count)
 SELECT campaign_id, date_trunc('minute', at), kind, who, count(*) FROM tracking_event
  WHERE campaign_id = ANY(%(campaigns)s) AND at >= %(since)s GROUP BY 1, 2, 3, 4
 """
+QUARTERS = """
+INSERT INTO tracking_quarter (campaign_id, quarter, kind, who, count)
+SELECT campaign_id, date_bin('15 minutes', minute, '2000-01-01 00:00+00'), kind, who, sum(count) FROM tracking_minute
+ WHERE campaign_id = ANY(%(campaigns)s) AND minute >= %(since)s GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+"""
 LINKS = """
 INSERT INTO tracking_link (campaign_id, link_number, who, count, leads)
 SELECT campaign_id, link_number, who, count(*), count(DISTINCT lead_id) FROM tracking_event
@@ -174,12 +179,14 @@ def _fill(size: Size, leads: int, user_id: int) -> int:
                         },
                     )  # fmt: skip
         whole = {"campaigns": [pk for pk, _ in made], "since": min(launched for _, launched in made)}
-        for name, statement in (("minutes", MINUTES), ("links", LINKS)):
+        for name, statement in (("minutes", MINUTES), ("quarters", QUARTERS), ("links", LINKS)):
             with took(name):
                 cursor.execute(statement, whole)
         cursor.execute(MESSAGES, {"after": last})
         with took("VACUUM ANALYZE"):
-            cursor.execute("VACUUM ANALYZE delivery_email, tracking_event, delivery_batch, tracking_minute")
+            cursor.execute(
+                "VACUUM ANALYZE delivery_email, tracking_event, delivery_batch, tracking_minute, tracking_quarter"
+            )
     _roll(leads * size.campaigns)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE tracking_breakdown")

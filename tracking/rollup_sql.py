@@ -18,6 +18,9 @@ FLAGS = """(e.opened_at IS NOT NULL)::int + 2 * (e.clicked_at IS NOT NULL)::int
 REASON = """CASE WHEN e.status = 'sent' THEN '' WHEN e.status = 'skipped' THEN left(coalesce(e.reply, ''), 100)
                 ELSE concat_ws(' ', e.code, e.enhanced) END"""
 
+# the quarter of an hour that a minute lies in
+QUARTER = "date_bin('15 minutes', minute, timestamptz '2000-01-01 00:00+00')"
+
 _LEDGER_COLUMNS = (*STATUS_COLUMNS, *FIRST_COLUMNS)
 _STATUS_SUMS = ",\n           ".join(
     f"coalesce(sum(s.sign) FILTER (WHERE s.status = '{status}'), 0) AS {status}" for status in STATUS_COLUMNS
@@ -90,11 +93,17 @@ WITH batch AS MATERIALIZED (
            {_FIRST_SUMS}
       FROM state s LEFT JOIN campaigns_lead l ON l.id = s.lead_id
      GROUP BY 1, 2, 3, 4, 5, 6, 7
+), sent AS MATERIALIZED (
+    SELECT campaign_id, date_trunc('minute', at) AS minute, sum(sign) AS count FROM state WHERE status = 'sent'
+     GROUP BY 1, 2 HAVING sum(sign) <> 0
 ), minutes AS (
     INSERT INTO tracking_minute AS old (campaign_id, minute, kind, who, count)
-    SELECT campaign_id, date_trunc('minute', at), 'sent', '', sum(sign) FROM state WHERE status = 'sent'
-     GROUP BY 1, 2 HAVING sum(sign) <> 0 ORDER BY 1, 2
+    SELECT campaign_id, minute, 'sent', '', count FROM sent ORDER BY 1, 2
     ON CONFLICT (campaign_id, minute, kind, who) DO UPDATE SET count = old.count + excluded.count
+), quarters AS (
+    INSERT INTO tracking_quarter AS old (campaign_id, quarter, kind, who, count)
+    SELECT campaign_id, {QUARTER}, 'sent', '', sum(count) FROM sent GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (campaign_id, quarter, kind, who) DO UPDATE SET count = old.count + excluded.count
 ), marked AS (
     UPDATE delivery_batch b SET is_rolled = true FROM batch WHERE b.id = batch.id
 ), written AS ({_spread("summed", _LEDGER_COLUMNS, STATUS_COLUMNS)}
@@ -114,8 +123,19 @@ FORGET = (
     "UPDATE delivery_batch SET is_rolled = false"
     " WHERE campaign_id = ANY(%(campaigns)s) AND kind = 'first' AND is_rolled",
     "DELETE FROM tracking_minute WHERE campaign_id = ANY(%(campaigns)s) AND kind = 'sent'",
+    "DELETE FROM tracking_quarter WHERE campaign_id = ANY(%(campaigns)s) AND kind = 'sent'",
     f"UPDATE tracking_breakdown SET {', '.join(f'{name} = 0' for name in _LEDGER_COLUMNS)}"  # noqa: S608
     " WHERE campaign_id = ANY(%(campaigns)s)",
+)
+
+# Sums by quarters of an hour from those by minute, with both kinds of writers held off. 0.1 s for 60,000 minutes.
+QUARTERS_ANEW = (
+    "DELETE FROM tracking_quarter WHERE campaign_id = %(campaign)s",
+    f"""
+INSERT INTO tracking_quarter (campaign_id, quarter, kind, who, count)
+SELECT campaign_id, {QUARTER}, kind, who, sum(count) FROM tracking_minute WHERE campaign_id = %(campaign)s
+ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+""",  # noqa: S608
 )
 
 # Opens, clicks and deliveries of a round by dimension, with a sign: -1 takes away what was counted as somebody else's.

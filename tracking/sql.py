@@ -151,6 +151,7 @@ SELECT * FROM unnest(%(campaign)s::bigint[], %(minute)s::timestamptz[], %(kind)s
                      %(count)s::bigint[])
 ON CONFLICT (campaign_id, minute, kind, who) DO UPDATE SET count = old.count + excluded.count
 """
+ADD_QUARTERS = ADD_MINUTES.replace("tracking_minute", "tracking_quarter").replace("minute", "quarter")
 ADD_LINKS = """
 INSERT INTO tracking_link AS old (campaign_id, link_number, who, count, leads)
 SELECT * FROM unnest(%(campaign)s::bigint[], %(number)s::smallint[], %(who)s::text[], %(count)s::bigint[],

@@ -4,7 +4,7 @@ from tracking.models.event import Event
 from tracking.models.mailbox import MailAccount
 from tracking.models.retention import RetentionDrop, RetentionPolicy
 from tracking.models.returned import StrayEvent, StrayMail, WebhookState
-from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup
+from tracking.models.rollup import LinkClick, LinkRollup, MinuteRollup, QuarterRollup
 from tracking.models.visitor_rule import Reclassification, VisitorRule
 from tracking.models.waiting import AsideEvent, ParkedEvent
 from tracking.models.webhook import WebhookDelivery, WebhookEndpoint
@@ -21,6 +21,7 @@ __all__ = [
     "MailAccount",
     "MinuteRollup",
     "ParkedEvent",
+    "QuarterRollup",
     "Reclassification",
     "ReportSettings",
     "RetentionDrop",

@@ -62,7 +62,8 @@ def test_a_report_never_reads_the_ledger_or_the_events(make_sent: MakeSent) -> N
     with CaptureQueriesContext(connection) as queries:
         campaign_report(sent.campaign.pk)
     text = " ".join(query["sql"] for query in queries.captured_queries)
-    assert "tracking_minute" in text
+    assert "tracking_quarter" in text
+    assert "tracking_minute" not in text
     assert "delivery_email" not in text
     assert "tracking_event" not in text
     assert sum(" FROM " in query["sql"] for query in queries.captured_queries) == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,7 @@ from tracking.models import (
     LinkClick,
     LinkRollup,
     MinuteRollup,
+    QuarterRollup,
     ReportSettings,
     RetentionDrop,
 )
@@ -84,6 +86,15 @@ def assert_adds_up(campaign: Campaign) -> None:
         assert found == expected, dimension
     minutes = MinuteRollup.objects.filter(campaign_id=campaign.pk, kind="sent").aggregate(n=Sum("count"))["n"]
     assert minutes == numbers.sent
+    assert_quarters_are_those_of_the_minutes()
+
+
+def assert_quarters_are_those_of_the_minutes() -> None:
+    expected: Counter[tuple[object, ...]] = Counter()
+    for campaign_id, minute, kind, who, count in MinuteRollup.objects.values_list():
+        expected[campaign_id, minute.replace(minute=minute.minute // 15 * 15), kind, who] += count
+    found = {tuple(key): count for *key, count in QuarterRollup.objects.values_list()}
+    assert found == expected
 
 
 def opened_and_clicked(campaign: Campaign, lead_id: int) -> list[Occurrence]:
@@ -201,6 +212,19 @@ def test_a_command_counts_anew_and_leaves_alone_what_retention_has_dropped(campa
         call_command("rebuild_rollups")
 
 
+def test_quarters_of_an_hour_are_added_up_anew_from_minutes(campaign: Campaign) -> None:
+    roll_up(seconds=5)
+    at = dt.datetime.now(dt.UTC).replace(minute=14, second=59)
+    about = {"campaign_id": campaign.pk, "lead_id": leads_of(campaign)[0]}
+    record([happened("open", at=at + dt.timedelta(minutes=n), **about) for n in range(40)])
+    assert_quarters_are_those_of_the_minutes()
+    assert len({quarter for _, quarter, kind, *_ in QuarterRollup.objects.values_list() if kind == "open"}) == 4
+    QuarterRollup.objects.filter(kind="open").update(count=1)
+    QuarterRollup.objects.filter(kind="sent").delete()
+    call_command("rebuild_rollups", str(campaign.pk), stdout=io.StringIO())
+    assert_adds_up(campaign)
+
+
 def test_events_move_to_whom_todays_rules_say(campaign: Campaign) -> None:
     lead_id = leads_of(campaign)[1]
     click = happened("click", campaign_id=campaign.pk, lead_id=lead_id, link_number=3)
@@ -213,6 +237,7 @@ def test_events_move_to_whom_todays_rules_say(campaign: Campaign) -> None:
     assert not LinkClick.objects.exists()
     minutes = dict(MinuteRollup.objects.filter(campaign_id=campaign.pk, kind="click").values_list("who", "count"))
     assert minutes == {"human": 0, "machine": 1}
+    assert_quarters_are_those_of_the_minutes()
     found = Breakdown.objects.get(campaign_id=campaign.pk, dimension="domain", value="gmail.com")
     assert (found.click_human, found.click_machine) == (0, 1)
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from campaigns.models import Campaign
-from tracking.roll import count_anew, roll_up
+from tracking.roll import add_up_quarters, count_anew, roll_up
 
 
 class Command(BaseCommand):
@@ -23,6 +23,7 @@ class Command(BaseCommand):
         launched = Campaign.objects.filter(launched_at__isnull=False).order_by("id")
         wanted = list(launched.values_list("pk", flat=True)) if options["all"] else options["campaigns"]
         found = count_anew(wanted)
+        add_up_quarters(wanted)
         batches = 0
         while (rolled := roll_up(seconds=5)).batches:
             batches += rolled.batches
