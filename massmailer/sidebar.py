@@ -42,9 +42,10 @@ def _rendered(groups: tuple[Group, ...]) -> SafeString:
 
 def _groups(request: HttpRequest) -> Iterator[Group]:
     addresses = _addresses(get_script_prefix())
+    home = reverse("admin:index")
     for number, group in enumerate(settings.UNFOLD["SIDEBAR"]["navigation"]):
         entries = tuple(
-            _entry(request, item, address)
+            _entry(request, item, address, _is_active(request.path, address, home))
             for item, address in zip(group["items"], addresses[number], strict=True)
             if address and ("permission" not in item or item["permission"](request))
         )
@@ -61,11 +62,11 @@ def _addresses(_script_prefix: str) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def _entry(request: HttpRequest, item: Item, address: str) -> Entry:
+def _entry(request: HttpRequest, item: Item, address: str, is_active: bool) -> Entry:
     badge = import_string(item["badge"])(request) if "badge" in item else ""
-    return Entry(item["title"], item["icon"], address, _is_active(request.path, address), badge)
+    return Entry(item["title"], item["icon"], address, is_active, badge)
 
 
-def _is_active(path: str, address: str) -> bool:
-    """Whether the page lies under the entry; the dashboard's address begins all others."""
-    return path == address or (address != reverse("admin:index") and path.startswith(address))
+def _is_active(path: str, address: str, home: str) -> bool:
+    """Whether the page lies under the entry; the dashboard's address, `home`, begins all others."""
+    return path.startswith(address) and (address != home or path == home)
