@@ -62,14 +62,15 @@ def breakdown(request: HttpRequest, campaign_id: int, dimension: str) -> HttpRes
     report = summary_of(campaign_id)
     leads = key_of(request, "leads")
     after = (leads, request.GET.get("value", "").replace("\0", "")[:255]) if leads is not None else None
+    found = broken_down(campaign_id, dimension, after)
     is_linked = dimension in LINKED and request.user.has_perm(VIEW_EMAILS)
     return show(
         request,
         "breakdown.html",
         title=f"Report on {report.name}",
         report=report,
-        found=broken_down(campaign_id, dimension, after),
-        dimensions=dimensions.names(database.alias()),
+        found=found,
+        dimensions=found.dimensions,
         dimension=dimension,
         leads_url=f"{reverse('tracking_recipients', args=[campaign_id])}?{dimension}=" if is_linked else "",
         settled=report.audience - report.pending,

@@ -27,7 +27,7 @@ def report_page(
 ]:
     """A page that only reads, from the reporting database, for people who hold all of `permissions`.
 
-    A question that takes too long is answered by a page that says so.
+    All its questions are one transaction. One that takes too long is answered by a page that says so.
     """
 
     def decorate(
@@ -38,7 +38,8 @@ def report_page(
         def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             demand(request, VIEW, *permissions)
             try:
-                return view(request, *args, **kwargs)
+                with database.reading():
+                    return view(request, *args, **kwargs)
             except ReportTooSlow:
                 return too_slow(request)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tracking.models.breakdown import BIG, FIRST_COLUMNS, STATUS_COLUMNS
 from tracking.reports.breakdown import label_of, provider_names, totals_from
-from tracking.reports.database import read_only, rows
+from tracking.reports.database import planned_rows, read_only
 from tracking.reports.rates import Totals
 
 DAYS = (7, 30, 90)
@@ -58,7 +58,7 @@ def deliverability(dimension: str, *, since: dt.datetime, limit: int = PAGE) -> 
     if dimension not in DIMENSIONS:
         raise ValueError(f"Not by {dimension}: by {', '.join(DIMENSIONS)}.")
     statement = DELIVERABILITY.format(big="AND b.is_big" if dimension == "domain" else "")
-    found = rows(statement, {"dimension": dimension, "since": since, "limit": limit})
+    found = planned_rows(statement, {"dimension": dimension, "since": since, "limit": limit})
     labels = provider_names() if dimension == "provider" else {}
     return tuple(
         DeliverabilityRow(

@@ -12,10 +12,16 @@ from django.db.models.functions import TruncHour
 from campaigns.models import Campaign
 from delivery.models import Link
 from tracking.models import LinkRollup, QuarterRollup
-from tracking.reports.database import alias, read_only
+from tracking.reports.database import alias, planned_rows, read_only
 from tracking.reports.rates import Rate, Totals
 
 NOTHING = Totals()
+
+# 1 ms for ten days of quarters of an hour. Of integers, as in over_time.
+BY_KIND = """
+SELECT kind, who, sum(count::int) FROM tracking_quarter
+ WHERE campaign_id = %(campaign)s AND kind IN ('open', 'click') GROUP BY 1, 2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +153,7 @@ def campaign_report(campaign_id: int, *, with_hours: bool = True) -> CampaignRep
 
 def _by_kind(campaign_id: int) -> dict[str, dict[str, int]]:
     sums: dict[str, dict[str, int]] = defaultdict(dict)
-    found = QuarterRollup.objects.using(alias()).filter(campaign_id=campaign_id, kind__in=("open", "click"))
-    rows = found.values_list("kind", "who").annotate(Sum("count"))
-    for kind, who, count in rows:
+    for kind, who, count in planned_rows(BY_KIND, {"campaign": campaign_id}):
         sums[kind][who] = count
     return sums
 

@@ -6,12 +6,15 @@ Every report service asks for `alias()` itself: a router would send the queries 
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, transaction
 from psycopg.errors import QueryCanceled
+
+from delivery.messages import prepared
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,17 +38,30 @@ def alias() -> str:
     return ALIAS if ALIAS in connections.databases else DEFAULT_DB_ALIAS
 
 
+class _Here(threading.local):
+    """Of this thread: whether a transaction of `reading` is open."""
+
+    is_reading = False
+
+
+_here = _Here()
+
+
 @contextmanager
 def reading(timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[str]:
     """A read-only transaction on the reporting database, each statement limited; gives its alias.
 
-    Raises ReportTooSlow. Statements that write are refused by PostgreSQL.
+    Inside of another one it is that one. Raises ReportTooSlow. Statements that write are refused by PostgreSQL.
     """
     using = alias()
     is_inside = connections[using].in_atomic_block
+    if is_inside and _here.is_reading:
+        yield using
+        return
     try:
         with transaction.atomic(using=using), connections[using].cursor() as cursor:
             cursor.execute(READ_ONLY, [f"{int(timeout_seconds * 1000)}ms"])
+            _here.is_reading = True
             yield using
             if is_inside:
                 # else the limit ends with the transaction
@@ -54,6 +70,8 @@ def reading(timeout_seconds: float = TIMEOUT_SECONDS) -> Iterator[str]:
         if isinstance(error.__cause__, QueryCanceled):
             raise ReportTooSlow from error
         raise
+    finally:
+        _here.is_reading = False
 
 
 def read_only(service: Callable[P, R]) -> Callable[P, R]:
@@ -67,6 +85,14 @@ def read_only(service: Callable[P, R]) -> Callable[P, R]:
     return inside
 
 
+def planned_rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """All rows of a statement whose text is always the same, read and planned by PostgreSQL once a connection.
+
+    Over many partitions planning takes longer than the rest.
+    """
+    return prepared.fetch_all(statement, parameters, alias())
+
+
 def rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """All rows of one statement on the reporting database."""
     with connections[alias()].cursor() as cursor:
@@ -76,5 +102,7 @@ def rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def lag_seconds() -> float | None:
     """How old the replica's data is; None where reports read the primary."""
+    if alias() == DEFAULT_DB_ALIAS:
+        return None
     (found,) = rows(LAG, {})[0]
     return None if found is None else float(found)

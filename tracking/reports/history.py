@@ -12,7 +12,7 @@ from campaigns.models import Lead, ListMembership, Suppression
 from delivery.models import Email, Message
 from tracking.models import Event
 from tracking.reports import history_sql
-from tracking.reports.database import alias, read_only, rows
+from tracking.reports.database import alias, planned_rows, read_only
 
 PAGE = 50
 EVENTS = dict(Event.Kind.choices)
@@ -80,7 +80,7 @@ def timeline(lead_id: int, *, before: dt.datetime, limit: int = PAGE) -> Timelin
         "address": lead.email if lead else None,
         "digests": _digests(lead.email) if lead else [],
     }
-    found = [_moment(_Row(*row)) for row in rows(history_sql.TIMELINE, asked)]
+    found = [_moment(_Row(*row)) for row in planned_rows(history_sql.TIMELINE, asked)]
     shown, next_before = _page(found, limit)
     return Timeline(lead_id, lead.email if lead else "", tuple(shown), next_before)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from campaigns.models import Campaign
-from tracking.reports.database import alias, read_only, rows
+from tracking.reports.database import alias, planned_rows, read_only
 
 KINDS = ("sent", "open", "click", "unsubscribe", "complaint", "bounce")
 
@@ -82,7 +82,7 @@ def series(campaign_id: int, scale: str = "hour", who: str = "human") -> tuple[P
         "until": since + chosen.reach,
         "who": who,
     }
-    for at, kind, count in rows(chosen.read, parameters):
+    for at, kind, count in planned_rows(chosen.read, parameters):
         found.setdefault(at, {})[kind] = count
     return tuple(_point(at, counts) for at, counts in sorted(found.items()))
 

