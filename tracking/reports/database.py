@@ -25,7 +25,12 @@ TIMEOUT_SECONDS = 10
 # a primary is never quiet for so long: beat writes every second
 STALE_SECONDS = 30
 
-READ_ONLY = "SELECT set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %s, true)"
+# a prepared statement is planned for any values at its first use; by itself PostgreSQL plans the first five for the values
+# of each, and a connection lives for a minute
+READ_ONLY = """
+SELECT set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %s, true),
+       set_config('plan_cache_mode', 'force_generic_plan', true)
+"""
 LAG = "SELECT CASE WHEN pg_is_in_recovery() THEN extract(epoch FROM now() - pg_last_xact_replay_timestamp()) END"
 
 
@@ -86,8 +91,9 @@ def read_only(service: Callable[P, R]) -> Callable[P, R]:
 
 
 def planned_rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """All rows of a statement whose text is always the same, read and planned by PostgreSQL once a connection.
+    """All rows of a statement that PostgreSQL reads and plans once a connection, for any values.
 
+    For a text that is always the same, with one best plan: a LIMIT that is a parameter counts as a tenth of all rows.
     Over many partitions planning takes longer than the rest.
     """
     return prepared.fetch_all(statement, parameters, alias())

@@ -90,5 +90,5 @@ def every_sender_lead(user_id: int) -> Iterator[tuple[SenderLead, ...]]:
 def _look(campaigns: Sequence[int], after: int, ahead: int) -> tuple[list[SenderLead], int | None]:
     """Leads after this id up to the horizon, and the horizon: None where every campaign has come to its end."""
     asked = {"campaigns": list(campaigns), "after": after, "ahead": ahead, "most": 2**63 - 1}
-    found = database.planned_rows(LEADS, asked)
+    found = database.rows(LEADS, asked)
     return [SenderLead(*row[:3]) for row in found if row[2]], found[0][3] if found else None

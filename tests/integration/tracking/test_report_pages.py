@@ -364,6 +364,9 @@ def test_a_timeline_tells_everything_in_order(house: House) -> None:
     with Asked() as asked:
         page = text_of(client.get(reverse("tracking_timeline", args=[lead.pk])))
     assert len(asked) <= 6, "session, person, time limit twice, lead, everything at once"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT custom_plans FROM pg_prepared_statements WHERE statement LIKE '%FROM tracking_event%'")
+        assert set(cursor.fetchall()) == {(0,)}, "planned once for all leads"
     for words in ("Garden news", "Offer", house.campaign.name, "Suppressed: added by hand", "Became a lead"):
         assert words in page
     assert reverse("tracking_timeline", args=[lead.pk]) in text_of(
