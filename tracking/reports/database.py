@@ -25,8 +25,8 @@ TIMEOUT_SECONDS = 10
 # a primary is never quiet for so long: beat writes every second
 STALE_SECONDS = 30
 
-# a prepared statement is planned for any values at its first use; by itself PostgreSQL plans the first five for the values
-# of each, and a connection lives for a minute
+# A prepared statement is planned for any values at its first use; by itself PostgreSQL plans the first five anew, and a
+# connection lives for a minute.
 READ_ONLY = """
 SELECT set_config('transaction_read_only', 'on', true), set_config('statement_timeout', %s, true),
        set_config('plan_cache_mode', 'force_generic_plan', true)
