@@ -28,7 +28,7 @@ from delivery.providers import add_provider
 from tests.browser import CHROMIUM, FLAGS, NEEDS_BROWSER, PATIENCE_MS
 from tests.integration.delivery.ledger_house import sent_campaign
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss
-from tracking.models import Breakdown, MinuteRollup
+from tracking.models import Breakdown, QuarterRollup
 from tracking.occurrence import happened
 from tracking.record import record
 
@@ -488,7 +488,7 @@ def test_every_page_fits_the_screen(visit: Open, width: int, scheme: str) -> Non
     Campaign.objects.filter(pk=sending.pk).update(
         audience=10_000_000, pending=4_000_000, sent=6_000_000, launched_at=timezone.now()
     )
-    MinuteRollup.objects.create(campaign_id=sending.pk, minute=timezone.now(), kind="sent", who="", count=6_000_000)
+    QuarterRollup.objects.create(campaign_id=sending.pk, quarter=timezone.now(), kind="sent", who="", count=6_000_000)
     Breakdown.objects.create(
         campaign_id=sending.pk, dimension="domain", value="a-long-domain-name.of.somebody.example", sent=6_000_000
     )
