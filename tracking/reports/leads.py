@@ -100,8 +100,8 @@ SELECT {columns}
  {leads}
  ORDER BY e.lead_id LIMIT %(limit)s
 """
-# A stretch by primary key, once: where it ends, how many rows it has, and which of them are wanted. 3 ms for 10,000
-# rows; by domain 30 ms.
+# A stretch by primary key, once: where it ends, how many rows it has, and which of them are wanted, in its order. 3 ms
+# for 10,000 rows; by domain 30 ms.
 LOOK = """
 SELECT max(e.lead_id), count(*), (array_agg(e.lead_id) FILTER (WHERE true {rows} {domain}))[1:%(limit)s]
   FROM (SELECT * FROM delivery_email WHERE campaign_id = %(campaign)s AND lead_id > %(after)s
@@ -162,7 +162,9 @@ def _step_by_step(wanted: Wanted, limit: int, deadline: float) -> RecipientPage:
             break
         after, stretch = end, _next_stretch(looked_at, len(found), limit)
     page = _page(_find(Wanted(wanted.campaign_id), NO_END, limit + 1, found) if found else [], limit)
-    next_after = page.next_after if is_full else None if is_over else end
+    is_last = is_over and not is_full
+    # a row that went between the two statements must not end the list
+    next_after = None if is_last else page.next_after or end
     return replace(page, next_after=next_after, looked_at=looked_at, is_partial=not is_full and not is_over)
 
 
