@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django import template
+from django.utils.dates import MONTHS_3
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
@@ -49,3 +50,10 @@ def moment(at: dt.datetime) -> SafeString:
 def short_moment(at: dt.datetime) -> SafeString:
     """A `<time>` of this year, to the minute."""
     return mark_safe(f'<time datetime="{at.isoformat()}">{at.day} {at:%b, %H:%M}</time>')  # noqa: S308
+
+
+@register.filter(expects_localtime=True)
+def minute(at: dt.datetime) -> SafeString:
+    """A `<time>` to the minute, its month in the reader's language."""
+    shown = f"{at.day} {str(MONTHS_3[at.month]).title()} {at:%Y, %H:%M}"
+    return mark_safe(f'<time datetime="{at.isoformat()}">{shown}</time>')  # noqa: S308

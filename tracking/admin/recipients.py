@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -38,21 +39,13 @@ def recipients(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
     page = reports.recipients(wanted)
     providers = provider_names()
     chosen = query_of(wanted)
-    labels = {status: label_of(status) for status in {row.status for row in page.rows}}
     return show(
         request,
         "recipients.html",
         title=f"Who got {report.name}",
         report=report,
         wanted=wanted,
-        rows=[
-            {
-                "recipient": row,
-                "label": labels[row.status],
-                "provider": providers.get(str(row.provider_id or ""), ""),
-            }
-            for row in page.rows
-        ],
+        rows=[(row, label_of(row.status), providers.get(str(row.provider_id or ""), "")) for row in page.rows],
         page=page,
         statuses=Email.Status.choices,
         providers=sorted(providers.items(), key=lambda item: item[1]),
@@ -65,6 +58,7 @@ def recipients(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
     )
 
 
+@functools.cache
 def label_of(status: str) -> str:
     """A status as a coloured label."""
     context = {"text": STATUSES.get(status, status), "variant": VARIANTS.get(status, "default")}
