@@ -17,6 +17,9 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString
 from unfold.sites import UnfoldAdminSite
 
+# Django gives them to every page too; unfold's settings have the last word
+LOOK = {"site_title", "site_header", "site_url"}
+
 
 class AdminConfig(DjangoAdminConfig):
     """Django's admin with our site."""
@@ -51,7 +54,3 @@ class Site(UnfoldAdminSite):
         from massmailer import sidebar
 
         return [sidebar.of(request)]
-
-
-# unfold's settings tell of them what Django would ask the site about
-LOOK = {"site_title", "site_header", "site_url"}

@@ -143,7 +143,8 @@ def who_events(report: reports.CampaignReport) -> list[tuple[str, int, int]]:
 def chart(points: tuple[Point, ...], scale: str) -> str:
     """The data of unfold's chart."""
     style = "%H:%M" if scale == "minute" else "%-d %b %H:%M" if scale == "hour" else "%-d %b"
-    labels = [timezone.localtime(point.at).strftime(style) for point in points]
+    zone = timezone.get_current_timezone()
+    labels = [point.at.astimezone(zone).strftime(style) for point in points]
     lines = (
         ("Sent", [p.sent for p in points], "#94a3b8"),
         ("Opens", [p.opens for p in points], "#2563eb"),

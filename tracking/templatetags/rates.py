@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 
 from django import template
@@ -33,16 +34,17 @@ POINT_LABELS = ("Sent", "Opens", "Clicks", "Unsubscribed", "Complaints", "Bounce
 @register.filter
 def point_rows(points: Iterable[Point], time_format: str) -> SafeString:
     """Rows of what happened when; time_format: as strftime takes it."""
-    return mark_safe("".join(_point_row(point, time_format) for point in points))  # noqa: S308 (times and numbers)
+    zone = timezone.get_current_timezone()
+    rows = (_point_row(point, point.at.astimezone(zone), time_format) for point in points)
+    return mark_safe("".join(rows))  # noqa: S308 (times and numbers)
 
 
-def _point_row(point: Point, time_format: str) -> str:
+def _point_row(point: Point, at: dt.datetime, time_format: str) -> str:
     counts = (point.sent, point.opens, point.clicks, point.unsubscribes, point.complaints, point.bounces)
     cells = "".join(
         f'<td data-label="{label}" class="mm-number">{count:,}</td>'
         for label, count in zip(POINT_LABELS, counts, strict=True)
     )
-    at = timezone.localtime(point.at)
     moment = f'<time datetime="{at.isoformat()}">{at.strftime(time_format)}</time>'
     return f'<tr><td data-label="From">{moment}</td>{cells}</tr>'
 

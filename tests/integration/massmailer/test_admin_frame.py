@@ -20,7 +20,10 @@ from tests.people import a_campaign, boss, somebody
 
 pytestmark = pytest.mark.django_db
 # ours instead of unfold's
-OVERRIDES = ("admin/nav_sidebar.html", "unfold/layouts/skeleton.html", "unfold/helpers/userlinks.html")
+OVERRIDES = (
+    "admin/nav_sidebar.html", "unfold/layouts/skeleton.html", "unfold/helpers/userlinks.html",
+    "unfold/helpers/welcomemsg.html",
+)  # fmt: skip
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
