@@ -237,7 +237,7 @@ def test_breakdowns_are_paged_by_key(house: House) -> None:
 def test_who_got_it_and_who_did_not(house: House, query: str, expected: list[int]) -> None:
     response = boss().get(f"{house.url('recipients')}?{query}")
     numbers = {lead.pk: number for number, lead in enumerate(house.leads)}
-    assert [numbers[row["recipient"].lead_id] for row in response.context["rows"]] == expected
+    assert [numbers[recipient.lead_id] for recipient, _label, _provider in response.context["rows"]] == expected
 
 
 def test_a_filter_looks_further_step_by_step(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
