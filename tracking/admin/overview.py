@@ -51,7 +51,7 @@ def overview(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
         scales=SCALES.values(),
         who=who,
         whos=WHO.items(),
-        dimensions=dimensions.names(database.alias()),
+        dimensions=tuple(dimensions.names(database.alias()).items()),
         time_format="%-d %b, %H:%M" if scale != "day" else "%-d %b %Y",
     )
 
@@ -70,7 +70,7 @@ def breakdown(request: HttpRequest, campaign_id: int, dimension: str) -> HttpRes
         title=f"Report on {report.name}",
         report=report,
         found=found,
-        dimensions=found.dimensions,
+        dimensions=tuple(found.dimensions.items()),
         dimension=dimension,
         leads_url=f"{reverse('tracking_recipients', args=[campaign_id])}?{dimension}=" if is_linked else "",
         settled=report.audience - report.pending,

@@ -47,14 +47,14 @@ def recipients(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
         wanted=wanted,
         rows=[(row, label_of(row.status), providers.get(str(row.provider_id or ""), "")) for row in page.rows],
         page=page,
-        statuses=Email.Status.choices,
+        statuses=tuple(STATUSES.items()),
         providers=sorted(providers.items(), key=lambda item: item[1]),
-        answers=[(name, name.capitalize(), answer_of(getattr(wanted, name))) for name in YES_OR_NO],
+        answers=tuple((name, name.capitalize(), answer_of(getattr(wanted, name))) for name in YES_OR_NO),
         first_url=f"?{urlencode(chosen)}",
         next_url=f"?{urlencode({**chosen, 'after': page.next_after})}" if page.next_after is not None else "",
         export_query=urlencode(chosen),
         may_see_addresses=request.user.has_perm(VIEW_LEADS),
-        dimensions=dimensions.names(database.alias()),
+        dimensions=tuple(dimensions.names(database.alias()).items()),
     )
 
 

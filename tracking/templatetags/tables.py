@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import get_current_timezone
 
 from campaigns.templatetags.humanise import minute, moment, short_moment
-from tracking.reports import BreakdownRow, CampaignReport, DeliverabilityRow, Rate, Recipient, SenderLead
+from tracking.reports import BreakdownRow, CampaignReport, DeliverabilityRow, LinkReport, Rate, Recipient, SenderLead
 from tracking.templatetags.rates import rate_cell, rate_cells
 
 register = template.Library()
@@ -98,6 +98,18 @@ def _why(found: Recipient) -> str:
 
 def _day(at: dt.datetime | None, zone: dt.tzinfo) -> str:
     return short_moment(at.astimezone(zone)) if at else NONE
+
+
+@register.simple_tag
+def link_rows(links: Iterable[LinkReport]) -> SafeString:
+    """Links of a campaign with the people who clicked them, and all clicks apart by who made them."""
+    return _joined(
+        f'<tr><td data-label="Link">{f"<strong>{escape(link.label)}</strong><br>" if link.label else ""}'
+        f'<span class="text-subtle">{escape(link.url)}</span></td>{_count("People", link.leads)}'
+        f"{_count('Their clicks', link.clicks.human)}{_count('Machines', link.clicks.machine)}"
+        f"{_count('Unsure', link.clicks.unsure)}</tr>"
+        for link in links
+    )
 
 
 @register.simple_tag
