@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from functools import cached_property
 from typing import Any
 
 from billiard import pool
 from celery import Celery
-from celery.signals import celeryd_init, worker_process_init
+from celery.signals import celeryd_init, task_postrun, task_prerun, worker_process_init
 from kombu import Exchange, Queue
 
 from massmailer.processes.give_way import give_way
@@ -89,6 +90,19 @@ def ignore_group_signals(**_: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+@task_prerun.connect
+@task_postrun.connect
+def keep_connections(sender: Any, **_: object) -> None:
+    """Drop what is broken or older than CONN_MAX_AGE, as a web process does between requests.
+
+    Celery by itself hangs up around every task: each batch then cost PostgreSQL a new backend with empty caches.
+    """
+    from django.db import close_old_connections
+
+    if not sender.request.is_eager:
+        close_old_connections()
+
+
 def transport_options() -> dict[str, object]:
     return {
         "queue_order_strategy": "priority",
@@ -128,6 +142,8 @@ def configure() -> None:
         broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_transport_options=transport_options(),
+        # tasks between two hang-ups by Celery: `keep_connections` sees to the age of connections instead
+        CELERY_DB_REUSE_MAX=sys.maxsize,
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
         beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
         beat_max_loop_interval=1,
