@@ -14,25 +14,23 @@ SAMPLE_SECONDS = 2.0
 MEMORY_EVERY = 3
 
 Roots = Callable[[], Mapping[str, Iterable[int]]]
-# process id and the moment of its start: numbers of dead processes are given again
-Key = tuple[int, float]
 
 
 class Meter:
     """Follows each group's processes and all their children from its making until `finish()`.
 
-    roots: asked at every sample for the main process ids of each group, for they may be started again. A process that
-    ends between two samples loses what it used since the last one.
+    roots: asked at every sample for the main process ids of each group, for they may be started again. A main process
+    that ends between two samples loses what it used since the last one; what a child used is its parent's afterwards.
     """
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
-        self._first: dict[Key, float] = {}
-        self._last: dict[str, dict[Key, float]] = {}
+        self._seen: dict[str, float] = {}
+        self._used: dict[str, float] = {}
         self._peaks: dict[str, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="meter", daemon=True)
-        self._sample(is_first=True)
+        self._sample()
         self._thread.start()
 
     def finish(self) -> tuple[dict[str, float], dict[str, int]]:
@@ -40,10 +38,7 @@ class Meter:
         self._stop.set()
         self._thread.join()
         self._sample(with_memory=True)
-        seconds = {
-            group: sum(last - self._first[key] for key, last in used.items()) for group, used in self._last.items()
-        }
-        return seconds, self._peaks
+        return self._used, self._peaks
 
     def _run(self) -> None:
         number = 0
@@ -51,18 +46,18 @@ class Meter:
             number += 1
             self._sample(with_memory=number % MEMORY_EVERY == 0)
 
-    def _sample(self, *, is_first: bool = False, with_memory: bool = False) -> None:
+    def _sample(self, *, with_memory: bool = False) -> None:
         for group, roots in self._roots().items():
-            used = self._last.setdefault(group, {})
-            size = 0
+            seconds, size = 0.0, 0
             for process in _trees(roots):
                 with suppress(psutil.Error):
-                    key, seconds = (process.pid, process.create_time()), _seconds(process)
-                    # what it used before the meter began is not ours
-                    self._first.setdefault(key, seconds if is_first else 0.0)
-                    used[key] = seconds
+                    seconds += _seconds(process)
                     # proportional: pages that processes share (PostgreSQL's buffers) are counted once
                     size += process.memory_full_info().pss if with_memory else 0
+            # what was used before the meter began is not ours
+            since = seconds - self._seen.get(group, seconds)
+            self._seen[group] = seconds
+            self._used[group] = self._used.get(group, 0.0) + max(0.0, since)
             self._peaks[group] = max(size, self._peaks.get(group, 0))
 
 
@@ -75,5 +70,6 @@ def _trees(roots: Iterable[int]) -> Iterator[psutil.Process]:
 
 
 def _seconds(process: psutil.Process) -> float:
+    """Its own, and that of its children that have ended: a backend may live for milliseconds."""
     times = process.cpu_times()
-    return float(times.user + times.system)
+    return float(times.user + times.system + times.children_user + times.children_system)
