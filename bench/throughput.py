@@ -2,11 +2,12 @@
 
     .venv/bin/python -m bench.throughput [--leads 200000] [--size 2000] [--merge-tags 4] [--links 5] [--dkim]
 
-Starts the real stack with engines of its own in a temporary folder, launches a campaign through the public commands,
-and measures from the launch to the last recorded outcome. The references follow one after the other: Postfix's
-`smtp-source -d`, Django's EmailMultiAlternatives over one connection, smtplib with a message that is ready, and
-aiosmtplib where it is installed. Exit status 1 unless the sink got every recipient exactly once. Rates depend on what
-else the machine does; ratios of one run, and processor time, less so.
+Starts the real stack with engines of its own in a temporary folder, launches campaigns through the public commands,
+and measures each from the launch to the last recorded outcome. After each campaign all of the stack is halted and the
+references have their turn: Postfix's `smtp-source -d`, Django's EmailMultiAlternatives over one connection, smtplib
+with a message that is ready, and aiosmtplib where it is installed. Exit status 1 unless the sink got every recipient
+of a campaign exactly once. Rates depend on what else the machine does; ratios of sums over several turns, and processor
+time, less so.
 """
 
 from __future__ import annotations
@@ -29,41 +30,58 @@ from bench.throughput_stack import (
     Load,
     Sent,
     allow_connections,
+    halted,
     make_campaign,
     make_leads,
     send_campaign,
     sign_messages,
+    together,
 )
 
 SLOW_SECONDS = 5.0
 # about what they reach on a small machine, so that each runs for some seconds
 SMTP_SOURCE_RATE, PYTHON_RATE = 10_000, {"django": 400, "smtplib": 3_000, "aiosmtplib": 1_500}
+MOST_REFERENCES = len(references.SMTP_SOURCE_SESSIONS) + len(PYTHON_RATE)
 
 
-def run_product(load: Load, given: argparse.Namespace, folder: Path) -> Sent:
-    """The campaign through the whole stack."""
+def run(load: Load, given: argparse.Namespace, folder: Path) -> tuple[list[Sent], list[Reference]]:
+    """A campaign through the whole stack and then the references, as often as there are turns."""
     from massmailer.processes.background import BackgroundStack
     from massmailer.processes.options import StackOptions
     from massmailer.processes.ports import find_free
 
     size = sizing(given.latency_ms, given.workers, chunking=not given.no_chunking)
     options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=size.children)
+    sent, others = list[Sent](), list[Reference]()
     with BackgroundStack(options), references.open_sink(given.latency_ms, chunking=not given.no_chunking) as sink:
         manage("add_provider", "--name", "Sink", "--smtp", f"smtp://127.0.0.1:{sink.port}")
         allow_connections(size.connections)
         make_leads(load.leads)
         if given.dkim:
             sign_messages()
-        campaign_id = make_campaign(load, folder)
-        return send_campaign(campaign_id, load, sink)
+        for _ in range(given.turns):
+            sent.append(send_campaign(make_campaign(load, folder), load, sink))
+            with halted(sink):
+                others += run_references(round(sent[-1].size_bytes), given)
+            sink.reset()
+            show_turn(sent[-1], others)
+    return sent, others
+
+
+def show_turn(sent: Sent, others: list[Reference]) -> None:
+    """One line on stderr: how this turn went."""
+    smtp_source = max((one.rate for one in others[-MOST_REFERENCES:] if one.name.startswith("smtp-source")), default=0)
+    beside = f", smtp-source {smtp_source:,.0f}/s" if smtp_source else ""
+    print(f"{sent.messages / sent.seconds:,.0f}/s{beside}, idle {sent.idle_share:.0%}", file=sys.stderr, flush=True)
 
 
 def run_references(size_bytes: int, given: argparse.Namespace) -> list[Reference]:
     """The others, each for some seconds against a sink of its own that answers at once: the limit of the machine."""
-    seconds = given.reference_seconds
+    if not given.reference_seconds:
+        return []
+    seconds = given.reference_seconds / given.turns
     with references.open_sink(0.0) as sink:
-        count = round(SMTP_SOURCE_RATE * seconds)
-        found = [references.run_smtp_source(sink, count, size_bytes)]
+        found = references.run_smtp_source(sink, round(SMTP_SOURCE_RATE * seconds), size_bytes)
         if given.latency_ms:
             return found
         for name, rate in PYTHON_RATE.items():
@@ -88,6 +106,7 @@ def parse() -> argparse.Namespace:
         help="each message waits for its 354",
     )
     add("--workers", type=int, default=0, metavar="N", help="children of the bulk worker; 0: by docs/capacity.md")
+    add("--turns", type=int, default=1, metavar="N", help="campaigns, with the references after each of them")
     add("--reference-seconds", type=float, default=SLOW_SECONDS, metavar="S", help="each runs so long; 0: none of them")
     add("--json", action="store_true", help="one JSON object instead of the table")
     return parser.parse_args()
@@ -107,15 +126,15 @@ def main() -> int:
         try:
             prepare.prepare()
             django.setup()
-            sent = run_product(load, given, Path(folder))
+            sent, others = run(load, given, Path(folder))
         except Failed as failure:
             print(f"FAILED: {failure}", file=sys.stderr)
             return 1
         finally:
             engines.destroy()
-    others = run_references(round(sent.size_bytes), given) if given.reference_seconds else []
     signatures = rsa_rate() if given.dkim else 0.0
-    report = Report(sent, others, sizing(given.latency_ms, given.workers, chunking=not given.no_chunking), signatures)
+    size = sizing(given.latency_ms, given.workers, chunking=not given.no_chunking)
+    report = Report(together(sent), references.together(others), size, signatures)
     print(json.dumps(report.as_dict()) if given.json else report.table())
     return 0
 

@@ -49,7 +49,7 @@ class Meter:
     def _sample(self, *, with_memory: bool = False) -> None:
         for group, roots in self._roots().items():
             seconds, size = 0.0, 0
-            for process in _trees(roots):
+            for process in trees(roots):
                 with suppress(psutil.Error):
                     seconds += _seconds(process)
                     # proportional: pages that processes share (PostgreSQL's buffers) are counted once
@@ -61,7 +61,8 @@ class Meter:
             self._peaks[group] = max(size, self._peaks.get(group, 0))
 
 
-def _trees(roots: Iterable[int]) -> Iterator[psutil.Process]:
+def trees(roots: Iterable[int]) -> Iterator[psutil.Process]:
+    """These processes and all below them that live now."""
     for root in roots:
         with suppress(psutil.Error):
             process = psutil.Process(root)

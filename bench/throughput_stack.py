@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import psutil
 from bench.main_job import Failed, manage
 from bench.sink import Sink
 from bench.throughput_content import SENDER, SUBJECT, build_for_size
-from bench.throughput_meter import Meter
+from bench.throughput_meter import Meter, trees
 
 POLL_SECONDS = 0.2
 LIST = "Readers"
@@ -138,6 +139,33 @@ def send_campaign(campaign_id: int, load: Load, sink: Sink) -> Sent:
     if found != (load.leads, load.leads, 0):
         raise Failed(f"{load.leads} leads, but the sink counts (messages, recipients, repeats) = {found}")
     return Sent(load.leads, seconds, stats["bytes"] / load.leads, cpu_seconds, peak_bytes, idle_share)
+
+
+def together(turns: Sequence[Sent]) -> Sent:
+    """The sums of several turns; the highest memory of any."""
+    seconds = sum(one.seconds for one in turns)
+    groups = {group for one in turns for group in one.cpu_seconds}
+    return Sent(
+        sum(one.messages for one in turns),
+        seconds,
+        turns[0].size_bytes,
+        {group: sum(one.cpu_seconds.get(group, 0.0) for one in turns) for group in groups},
+        {group: max(one.peak_bytes.get(group, 0) for one in turns) for group in groups},
+        sum(one.idle_share * one.seconds for one in turns) / seconds,
+    )
+
+
+@contextmanager
+def halted(sink: Sink) -> Iterator[None]:
+    """All of the product and its engines stand still meanwhile: what it does when idle would slow others down."""
+    everything = [one for roots in processes(sink).values() for one in trees(roots)]
+    for one in everything:
+        one.suspend()
+    try:
+        yield
+    finally:
+        for one in everything:
+            one.resume()
 
 
 def _idle_share(before: Any, after: Any) -> float:
