@@ -56,7 +56,9 @@ def together(turns: Iterable[Reference]) -> list[Reference]:
     """One for each name, the sums of its turns; of smtp-source only the quicker way. A turn that failed is told."""
     found: dict[str, Reference] = {}
     for one in turns:
-        so_far = found.setdefault(one.name, replace(one, messages=0, seconds=0.0, cpu_seconds=0.0, sink_cpu_seconds=0.0))
+        so_far = found.setdefault(
+            one.name, replace(one, messages=0, seconds=0.0, cpu_seconds=0.0, sink_cpu_seconds=0.0)
+        )
         found[one.name] = Reference(
             one.name,
             so_far.messages + one.messages,

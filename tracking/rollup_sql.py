@@ -56,7 +56,7 @@ def _spread(source: str, columns: tuple[str, ...], leads: tuple[str, ...] = ()) 
            is_big = old.is_big OR {together} >= {BIG}"""  # noqa: S608 (names of ours, no values)
 
 
-_LEAD_COLUMNS = """coalesce(substring(l.email from '[^@]*$'), '') AS domain,
+_LEAD_COLUMNS = """coalesce(split_part(l.email, '@', -1), '') AS domain,
            coalesce(l.mailbox_group, '') AS mailbox_group,
            ARRAY(SELECT left(coalesce(l.attributes ->> chosen.name, ''), 100)
                    FROM unnest(%(names)s::text[]) WITH ORDINALITY AS chosen (name, place) ORDER BY place)

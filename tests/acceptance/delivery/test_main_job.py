@@ -10,6 +10,7 @@ from collections.abc import Callable
 import psutil
 from django.conf import settings
 from django.core.management import call_command
+from django.db import connection
 from redis import Redis
 
 from bench.sink import Rule, Sink
@@ -47,6 +48,22 @@ def test_a_campaign_reaches_every_lead_exactly_once(scheduled: Scheduled, sink: 
     # a machine that stood still for seconds lets claims go unused, which are tried again
     wait_for(lambda: checked(campaign).sent == 3000, 120, "every lead is mailed")
     assert assert_each_at_most_once(sink) == set(Lead.objects.values_list("email", flat=True))
+
+
+def sessions() -> int:
+    """How often somebody connected to the test database so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sessions FROM pg_stat_database WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def test_a_worker_keeps_its_connection_from_task_to_task(scheduled: Scheduled, sink: Sink) -> None:
+    campaign = scheduled(leads=8000)
+    before = sessions()
+    call_command("launch", str(campaign.pk), "--wait", "--timeout", "90")
+    time.sleep(2)
+    # eight batches, and what beat publishes a second or twice; two children have four connections each of their own
+    assert sessions() - before <= 16
 
 
 def test_pause_stops_the_flow_and_resume_goes_on(scheduled: Scheduled, sink: Sink) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,9 @@ from bench.sink import Options, Sink
 from bench.throughput_content import build_for_size, build_html, message_bytes
 from bench.throughput_meter import Meter
 from bench.throughput_references import Reference, send_smtplib
+from bench.throughput_references import together as references_together
 from bench.throughput_report import Report
-from bench.throughput_stack import Sent
+from bench.throughput_stack import Sent, together
 
 SENT = Sent(1000, 0.5, 2000.0, {"worker": 0.05, "postgres": 0.02, "valkey": 0.001, "sink": 0.03}, {"worker": 2_000_000})
 BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint('burnt', flush=True)\ninput()"
@@ -47,6 +49,32 @@ def test_the_meter_sees_what_children_use_and_not_what_was_used_before() -> None
     assert seconds["old"] < 0.1
     assert seconds["ours"] > 0.25
     assert peaks["ours"] > peaks["old"] > 1_000_000
+
+
+def test_the_meter_counts_what_a_child_used_that_lived_between_two_looks() -> None:
+    meter = Meter(lambda: {"ours": [os.getpid()]})
+    subprocess.run([sys.executable, "-c", BURN], input="\n", stdout=subprocess.DEVNULL, text=True, check=True)
+    seconds, _ = meter.finish()
+    assert seconds["ours"] > 0.25
+
+
+def test_turns_are_added_up_and_the_slower_way_of_smtp_source_is_left_out() -> None:
+    both = together([SENT, replace(SENT, seconds=1.5, idle_share=0.4, peak_bytes={"worker": 3_000_000})])
+    assert (both.messages, both.seconds, both.idle_share) == (2000, 2.0, pytest.approx(0.3))
+    assert (both.cpu_seconds["worker"], both.peak_bytes["worker"]) == (pytest.approx(0.1), 3_000_000)
+    few, many = (
+        Reference(f"smtp-source -d -s {sessions}", 100, seconds, 0.1, 0.2)
+        for sessions, seconds in ((4, 1.0), (20, 2.0))
+    )
+    others = references_together([few, many, Reference("django", 10, 1.0), few, many, Reference("django", 30, 1.0)])
+    assert [(one.name, one.messages, one.rate) for one in others] == [
+        ("smtp-source -d -s 4", 200, 100.0), ("django", 40, 20.0),
+    ]  # fmt: skip
+
+
+def test_what_failed_in_one_turn_is_told_of_all() -> None:
+    (found,) = references_together([Reference("django", 10, 1.0), Reference("django", missing="failed: no")])
+    assert found.missing == "failed: no"
 
 
 def test_the_sink_tells_of_recipients_that_come_again() -> None:
