@@ -178,6 +178,8 @@ def _make_list(leads: int) -> None:
     mailing_list, _ = MailingList.objects.get_or_create(name=f"{LIST} {leads}")
     with connection.cursor() as cursor:
         cursor.execute(MEMBERS, [mailing_list.pk, leads])
+        # else autovacuum does it in the middle of some turn, and takes a core for seconds
+        cursor.execute("VACUUM ANALYZE campaigns_listmembership, delivery_batch")
 
 
 def _log_in(user_id: int) -> str:
