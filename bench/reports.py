@@ -1,7 +1,7 @@
 """How long every report page takes over a big ledger, and whether reports slow sending down.
 
     .venv/bin/python -m bench.reports [--rows 10000000] [--events 20000000] [--campaigns 20] [--requests 30]
-                                      [--sending] [--send-leads 500000] [--turn-seconds 8] [--keep-engine]
+                                      [--sending] [--send-leads 500000] [--send-campaigns 3] [--turn-seconds 4] [--keep-engine]
 
 Engines of its own under var/bench-reports; the data set stays there for the next run of the same size. Each page is
 asked through Django's test client by a superuser, one request after the other, about changing campaigns and leads.
@@ -100,7 +100,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=30)
     parser.add_argument("--sending", action="store_true")
     parser.add_argument("--send-leads", type=int, default=500_000)
-    parser.add_argument("--turn-seconds", type=float, default=8.0)
+    parser.add_argument("--send-campaigns", type=int, default=3, metavar="N", help="one after the other")
+    parser.add_argument("--turn-seconds", type=float, default=4.0)
     parser.add_argument("--keep-engine", action="store_true", help="leave the engines running afterwards")
     options = parser.parse_args()
 
@@ -121,7 +122,7 @@ def main() -> int:
         if options.sending:
             from bench.reports_sending import compare
 
-            kept = compare(made, options.send_leads, options.turn_seconds, rng) and kept
+            kept = compare(made, options.send_leads, options.send_campaigns, options.turn_seconds, rng) and kept
         return 0 if kept else 1
     finally:
         from django.db import connections

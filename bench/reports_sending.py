@@ -73,8 +73,8 @@ class Readers:
         self.milliseconds.append((time.perf_counter() - started) * 1000)
 
 
-def compare(made: Any, leads: int, turn_seconds: float, rng: random.Random) -> bool:
-    """Send one campaign, with and without readers in turns; whether the mark is kept. Prints each turn."""
+def compare(made: Any, leads: int, campaigns: int, turn_seconds: float, rng: random.Random) -> bool:
+    """Send campaigns, with and without readers in turns; whether the mark is kept. Prints each turn."""
     from bench.main_job import follow, manage
     from bench.sink import Options, Sink
     from bench.throughput_meter import Meter
@@ -91,11 +91,13 @@ def compare(made: Any, leads: int, turn_seconds: float, rng: random.Random) -> b
         cookie = _log_in(made.user_id)
         with Readers(stack.url, cookie, made, rng) as readers:
             _warm_up(readers)
-            campaign = _launch(Path(folder), leads)
             meter = Meter(lambda: {"web": [record.read().children["web"]]})
-            rates = _turns(int(campaign), readers, turn_seconds)
+            rates: dict[bool, list[float]] = {False: [], True: []}
+            for _ in range(campaigns):
+                campaign = _launch(Path(folder), leads)
+                _turns(int(campaign), readers, turn_seconds, rates)
+                follow(campaign, timeout_seconds=1800)
             seconds, _ = meter.finish()
-        follow(campaign, timeout_seconds=1800)
     return _judge(rates, readers, seconds["web"])
 
 
@@ -106,12 +108,11 @@ def _warm_up(readers: Readers) -> None:
     readers.milliseconds.clear()
 
 
-def _turns(campaign_id: int, readers: Readers, turn_seconds: float) -> dict[bool, list[float]]:
+def _turns(campaign_id: int, readers: Readers, turn_seconds: float, rates: dict[bool, list[float]]) -> None:
     """E-mails a second in each turn, with and without readers, until the campaign ends; its last turn is left out.
 
-    Whole rounds of TURNS alone are given back.
+    Whole rounds of TURNS alone are added to `rates`.
     """
-    rates: dict[bool, list[float]] = {False: [], True: []}
     _wait_for_first(campaign_id)
     time.sleep(WARM_UP_SECONDS)
     found: list[tuple[bool, float]] = []
@@ -127,7 +128,6 @@ def _turns(campaign_id: int, readers: Readers, turn_seconds: float) -> dict[bool
     readers.on.clear()
     for is_read, rate in found[: len(found) // len(TURNS) * len(TURNS)]:
         rates[is_read].append(rate)
-    return rates
 
 
 def _judge(rates: dict[bool, list[float]], readers: Readers, web_seconds: float) -> bool:
