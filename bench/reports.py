@@ -1,7 +1,8 @@
 """How long every report page takes over a big ledger, and whether reports slow sending down.
 
     .venv/bin/python -m bench.reports [--rows 10000000] [--events 20000000] [--campaigns 20] [--requests 30]
-                                      [--sending] [--send-leads 500000] [--send-campaigns 3] [--turn-seconds 4] [--keep-engine]
+                                      [--sending] [--send-leads 500000] [--send-campaigns 3] [--turn-seconds 4]
+                                      [--keep-engine]
 
 Engines of its own under var/bench-reports; the data set stays there for the next run of the same size. Each page is
 asked through Django's test client by a superuser, one request after the other, about changing campaigns and leads.
