@@ -41,7 +41,6 @@ from bench.throughput_stack import (
 SLOW_SECONDS = 5.0
 # about what they reach on a small machine, so that each runs for some seconds
 SMTP_SOURCE_RATE, PYTHON_RATE = 10_000, {"django": 400, "smtplib": 3_000, "aiosmtplib": 1_500}
-MOST_REFERENCES = len(references.SMTP_SOURCE_SESSIONS) + len(PYTHON_RATE)
 
 
 def run(load: Load, given: argparse.Namespace, folder: Path) -> tuple[list[Sent], list[Reference]]:
@@ -62,15 +61,16 @@ def run(load: Load, given: argparse.Namespace, folder: Path) -> tuple[list[Sent]
         for _ in range(given.turns):
             sent.append(send_campaign(make_campaign(load, folder), load, sink))
             with halted(sink):
-                others += run_references(round(sent[-1].size_bytes), given)
+                found = run_references(round(sent[-1].size_bytes), given)
             sink.reset()
-            show_turn(sent[-1], others)
+            show_turn(sent[-1], found)
+            others += found
     return sent, others
 
 
 def show_turn(sent: Sent, others: list[Reference]) -> None:
-    """One line on stderr: how this turn went."""
-    smtp_source = max((one.rate for one in others[-MOST_REFERENCES:] if one.name.startswith("smtp-source")), default=0)
+    """One line on stderr: how this turn went, beside the references of the same turn."""
+    smtp_source = max((one.rate for one in others if one.name.startswith("smtp-source")), default=0)
     beside = f", smtp-source {smtp_source:,.0f}/s" if smtp_source else ""
     print(f"{sent.messages / sent.seconds:,.0f}/s{beside}, idle {sent.idle_share:.0%}", file=sys.stderr, flush=True)
 
