@@ -41,18 +41,20 @@ class Lease:
     taken_at: dt.datetime
 
 
-async def take(connection: AsyncConnection, batch_id: int, rng: random.Random) -> Lease | None:
+async def take(connection: AsyncConnection, batch_id: int | None, rng: random.Random) -> Lease | None:
     """Lease the batch by compare-and-set; None when it is done, leased, not due or its campaign may not send.
 
+    batch_id: None for the most urgent one that nobody was woken for; None comes back where none is due.
     Taking over marks every position that was claimed and not recorded as unknown, in the same transaction.
     """
     token = uuid4()
     async with connection.transaction():
         parameters = {"batch": batch_id, "token": token, "lease": settings.LEASE_SECONDS}
-        row = await (await connection.execute(sql.LEASE, parameters)).fetchone()
+        statement = sql.LEASE_NEXT if batch_id is None else sql.LEASE
+        row = await (await connection.execute(statement, parameters)).fetchone()
         if row is None:
             return None
-        campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id, group, zone, now = row
+        batch_id, campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id, group, zone, now = row
         ref = BatchRef(batch_id, campaign_id, kind, attempt, variant)
         if cursor:
             await _mark_unknown(connection, ref, lead_ids[:cursor], rng)

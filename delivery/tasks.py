@@ -33,8 +33,8 @@ from delivery.messages import content, copies
 
 @shared_task(name="delivery.send_batch", acks_late=False)
 def send_batch(batch_id: int) -> int:
-    """Send what is left of a batch, then wake the next ones. A second copy finds the lease taken and leaves."""
-    settled = send.send_batch(batch_id)
+    """Send what is left of a batch and what is due next, then wake others. A second copy finds the lease taken."""
+    settled = send.send_for_a_turn(batch_id)
     if settled:
         sweep.publish_batches()
     return settled

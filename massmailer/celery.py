@@ -145,7 +145,7 @@ def configure() -> None:
         # tasks between two hang-ups by Celery: `keep_connections` sees to the age of connections instead
         CELERY_DB_REUSE_MAX=sys.maxsize,
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
-        beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+        beat_scheduler="massmailer.scheduler:CalmScheduler",
         beat_max_loop_interval=1,
         beat_schedule=beat_schedule(settings.SWEEP_SECONDS),
         timezone="UTC",
