@@ -12,7 +12,8 @@ class DeliveryConfig(AppConfig):
         from campaigns.services.pace import register_pace_listener
         from campaigns.services.pool_choice import Keeper, register_pool_keeper
         from campaigns.services.preflight import register_check
-        from delivery import frequency, opening, person, pools
+        from campaigns.state_changes import register_state_listener
+        from delivery import frequency, opening, person, pools, sweep
         from delivery.erase import scrub_ledger
         from delivery.pace_check import check_duration, check_frequency_cap, check_local_time
         from delivery.panel import decisions_panel, departure_panel, hours_panel, pool_panel
@@ -36,4 +37,5 @@ class DeliveryConfig(AppConfig):
         register_panel(pool_panel)
         register_panel(departure_panel)
         register_pace_listener(opening.reopen)
+        register_state_listener(sweep.wake_at_once)
         register_pool_keeper(Keeper(pools.set_campaign_pool, pools.CHOSEN))

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from campaigns.models import Campaign
 from campaigns.services.errors import CampaignInvalid
 from campaigns.services.states import StateConflict, schedule_campaign
-from delivery import pools, sweep
+from delivery import pools
 from delivery.numbers import Numbers, campaign_numbers
 from delivery.progress import watch
 
@@ -38,8 +38,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no campaign {campaign}.") from error
         except (StateConflict, CampaignInvalid, pools.PoolRefused) as error:
             raise CommandError(str(error)) from error
-        # the sweeper would find it within a second; this saves the second
-        sweep.publish_launches()
         if wait:
             numbers = watch(campaign, timeout_seconds=timeout or None, show=sys.stderr.isatty() and not json)
             self._check(campaign, numbers)
