@@ -10,8 +10,8 @@ from django_celery_beat.schedulers import DatabaseScheduler
 LOOK_SECONDS = 1.0
 
 
-class CalmScheduler(DatabaseScheduler):  # type: ignore[misc] # the library has no types
-    """Looks for changes once a second. The library's own asks PostgreSQL at each turn of its loop, 32 times a second."""
+class CalmScheduler(DatabaseScheduler):
+    """Looks for changes once a second; the library's own asks at each turn of its loop, 32 times a second."""
 
     _next_look = 0.0
 

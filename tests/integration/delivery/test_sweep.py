@@ -7,7 +7,10 @@ import datetime as dt
 import json
 
 import pytest
+from celery import current_app
+from django.db import transaction
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
 from pytest_django import Settings
 from redis import Redis
 
@@ -74,3 +77,46 @@ def test_old_counts_of_providers_are_forgotten() -> None:
         ProviderUsage.objects.create(provider=provider, mailbox_group="other", hour=hour, accepted=days)
     assert provider_events.trim() == 1
     assert set(ProviderUsage.objects.values_list("accepted", flat=True)) == {1, 399}
+
+
+def tasks_in(redis_client: Redis, queue: str) -> list[str]:
+    return [json.loads(one)["headers"]["task"] for one in redis_client.lrange(queue, 0, -1)]
+
+
+def test_send_now_wakes_its_launch_at_once_and_later_wakes_nobody(redis_client: Redis) -> None:
+    now, later = a_campaign(state="draft"), a_campaign(state="draft")
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    assert Campaign.objects.move(pk=later.pk, to="scheduled", allowed_from=("draft",), scheduled_at=tomorrow)
+    assert tasks_in(redis_client, "default") == []
+    assert Campaign.objects.move(pk=now.pk, to="scheduled", allowed_from=("draft",), scheduled_at=Now())
+    assert tasks_in(redis_client, "default") == ["delivery.launch_campaign"]
+    # the sweeper does not wake it again while that may be under way
+    assert sweep.publish_launches() == 0
+
+
+def test_a_campaign_that_goes_on_wakes_its_batches_at_once(redis_client: Redis) -> None:
+    campaign = waiting_campaign(5, batches=2)
+    assert Campaign.objects.move(pk=campaign.pk, to="paused", allowed_from=("sending",))
+    assert woken(redis_client) == []
+    assert Campaign.objects.move(pk=campaign.pk, to="sending", allowed_from=("paused",))
+    assert woken(redis_client) == [campaign.pk] * 2
+
+
+def test_a_change_that_is_taken_back_wakes_nobody(redis_client: Redis) -> None:
+    campaign = a_campaign(state="draft")
+    with transaction.atomic():
+        assert Campaign.objects.move(pk=campaign.pk, to="scheduled", allowed_from=("draft",), scheduled_at=Now())
+        transaction.set_rollback(True)
+    assert tasks_in(redis_client, "default") == []
+
+
+def test_without_a_broker_the_state_changes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("the broker is away")
+
+    campaign = waiting_campaign(5, batches=1)
+    monkeypatch.setattr(current_app.producer_pool, "acquire", away)
+    assert Campaign.objects.move(pk=campaign.pk, to="paused", allowed_from=("sending",))
+    assert Campaign.objects.move(pk=campaign.pk, to="sending", allowed_from=("paused",))
+    campaign.refresh_from_db()
+    assert campaign.state == "sending"

@@ -1,0 +1,109 @@
+"""A task of the bulk worker sends for a turn: its own batch, then the most urgent that nobody was woken for."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from bench.sink import Sink
+from campaigns.models import Campaign
+from delivery import launch, lease, numbers, send, stop
+from delivery.models import Batch
+from delivery.runtime import Runtime
+from tests.integration.delivery.test_sweep import waiting_campaign
+
+MakeCampaign = Callable[..., Campaign]
+
+
+@pytest.fixture
+def three_batches(make_campaign: MakeCampaign, settings: Settings) -> list[int]:
+    """The ids of three batches of ten leads, launched; nobody was woken for any of them."""
+    settings.BATCH_SIZE = 10
+    campaign = make_campaign()
+    assert launch.launch_campaign(campaign_id=campaign.pk)
+    Batch.objects.update(published_at=None, publish_count=0)
+    return list(Batch.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def states() -> list[str]:
+    return list(Batch.objects.order_by("pk").values_list("state", flat=True))
+
+
+def take_next(worker: Runtime) -> lease.Lease | None:
+    async def take() -> lease.Lease | None:
+        return await lease.take(await worker.work_connection(), None, random.Random(1))
+
+    return worker.run(take())
+
+
+def test_a_turn_goes_on_with_what_is_due(three_batches: list[int], sink: Sink) -> None:
+    assert send.send_for_a_turn(three_batches[0]) == 30
+    assert states() == ["done"] * 3
+    assert len({address for address, _ in sink.accepted()}) == len(sink.accepted()) == 30
+    campaign_id = Batch.objects.values_list("campaign", flat=True)[0]
+    assert numbers.campaign_numbers(campaign_id) == numbers.recount(campaign_id)
+
+
+def test_a_turn_ends_when_its_time_is_over(three_batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "TURN_SECONDS", 0.0)
+    assert send.send_for_a_turn(three_batches[0]) == 10
+    assert states() == ["done", "ready", "ready"]
+
+
+def test_a_turn_ends_when_the_worker_stops(three_batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False] * 3)
+    monkeypatch.setattr(stop, "is_stopping", lambda: next(answers, True))
+    send.send_for_a_turn(three_batches[0])
+    assert states()[1:] == ["ready", "ready"]
+
+
+def test_a_batch_that_was_published_is_left_to_its_wake_up(three_batches: list[int]) -> None:
+    Batch.objects.filter(pk=three_batches[1]).update(published_at=Now(), publish_count=1)
+    assert send.send_for_a_turn(three_batches[0]) == 20
+    assert states() == ["done", "ready", "done"]
+
+
+def test_who_has_nothing_left_takes_nothing(three_batches: list[int]) -> None:
+    Batch.objects.update(not_before="2999-01-01T00:00:00Z")
+    assert send.send_batch(None) == 0
+    Batch.objects.update(not_before=Now())
+    Campaign.objects.update(state=Campaign.State.PAUSED)
+    assert send.send_batch(None) == 0
+    assert states() == ["ready"] * 3
+
+
+def test_the_most_urgent_is_taken_and_equals_get_equal_parts(worker: Runtime) -> None:
+    calm = waiting_campaign(0, batches=2)
+    first, second = waiting_campaign(9, batches=20), waiting_campaign(9, batches=20)
+    taken = [take_next(worker) for _ in range(20)]
+    owners = Counter(one.ref.campaign_id for one in taken if one)
+    assert set(owners) == {first.pk, second.pk}, "one of two equals was starved, or an urgent one was passed over"
+    rest = [take_next(worker) for _ in range(23)]
+    assert [one.ref.campaign_id for one in rest[20:22] if one] == [calm.pk] * 2
+    assert rest[22] is None
+
+
+def test_two_who_ask_at_once_get_different_batches(three_batches: list[int], worker: Runtime) -> None:
+    with psycopg.connect(**connection.get_connection_params()) as other:
+        other.execute("SELECT FROM delivery_batch WHERE id = %s FOR UPDATE", [three_batches[0]])
+        taken = take_next(worker)
+    assert taken is not None
+    assert taken.ref.batch_id == three_batches[1]
+
+
+def test_a_batch_whose_worker_was_lost_is_taken_over_with_its_unknowns(three_batches: list[int], sink: Sink) -> None:
+    Batch.objects.filter(pk=three_batches[0]).update(
+        state="leased", lease_token="0" * 32, lease_until="2020-01-01T00:00:00Z", cursor=4
+    )
+    # what its worker had claimed is marked, the rest is sent
+    assert send.send_batch(None) == 6
+    found = numbers.campaign_numbers(Batch.objects.values_list("campaign", flat=True)[0])
+    assert (found.unknown, found.sent) == (4, 6)
+    assert len(sink.accepted()) == 6
