@@ -14,7 +14,7 @@ from delivery.lead_letter import LeadLetter
 from delivery.letters import AnyLetter, Letter
 
 # an RSA signature takes 0.3 ms, a window of them 15 ms in which no socket of the child is served
-SIGNED_AT_ONCE = 6
+SIGNED_AT_ONCE = 16
 
 
 class SmtpChannel:
