@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from tracking import dimensions, rollup_sql, sql
 from tracking.retention.details import with_details
 
-# about 5 ms each; a round is a transaction
+# about 4 ms each; a round is a transaction
 BATCHES_A_ROUND = 20
 # every five seconds: while a campaign leaves, counting takes at most a tenth of one core from it and follows later
 SECONDS = 0.5
