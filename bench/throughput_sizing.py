@@ -14,7 +14,6 @@ from massmailer.processes.options import usual_bulk_workers
 
 # all processor time of a message of 2 kB, the sink's included: what the cores could send if nobody waited
 MESSAGE_SECONDS = 90e-6
-SIGNED_SECONDS = 400e-6
 CLAIMED, WINDOW = 200, 48
 DEFAULT_CONNECTIONS, MOST_CONNECTIONS = 20, 200
 # claims free themselves by whole windows, and each batch ends with a round trip in which nothing new is claimed: with 7
@@ -31,19 +30,16 @@ class Sizing:
     connections: int
 
 
-def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False, signed: bool = False) -> Sizing:
+def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False) -> Sizing:
     """The documented sizing for a relay so far away; workers: children that were asked for, 0 for what fits.
 
-    chunking: the relay offers it, so that several messages go by one round trip of one connection. signed: by us, which
-    leaves a child nothing to wait for.
+    chunking: the relay offers it, so that several messages go by one round trip of one connection.
     """
     trips, carried = (1, USUAL_MESSAGES) if chunking else (bound.ROUND_TRIPS, 1)
     cores, latency = os.cpu_count() or 1, latency_ms / 1000
     claimed = bound.claimed_limit(WINDOW, latency, CLAIMED)
     child = claimed / (trips * latency + bound.RECORD_SECONDS)
-    usual = cores if signed else usual_bulk_workers()
-    rate = cores / (SIGNED_SECONDS if signed else MESSAGE_SECONDS)
-    children = workers or max(usual, math.ceil(rate / (REACHED * child)))
+    children = workers or max(usual_bulk_workers(), math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
     connections = math.ceil(child * latency / carried / 10) * 10
     return Sizing(children, min(MOST_CONNECTIONS, max(DEFAULT_CONNECTIONS, connections)))
 
