@@ -10,7 +10,7 @@ import psutil
 
 # a look reads the whole process table, 20 ms
 SAMPLE_SECONDS = 4.0
-# the kernel walks through all pages of a process for its share of them: 0.3 s for all of ours
+# the kernel walks through all pages of a process for its share of them: 0.1 s for all of ours
 MEMORY_EVERY = 4
 
 Roots = Callable[[], Mapping[str, Iterable[int]]]

@@ -206,8 +206,8 @@ UPDATE campaigns_lead SET status = 'bounced', updated_at = now()
 """
 
 # Head-of-line batches of every campaign that may send, a few each, the most urgent first; who waits becomes urgent, so
-# nothing starves. Campaigns take turns. Cost rises with the number of
-# sending campaigns, not with the number of their batches. They come in the order in which they are to be taken. 1.3 ms.
+# nothing starves. Campaigns take turns. Cost rises with the number of sending campaigns, not with the number of their
+# batches. They come in the order in which they are to be taken. 1.3 ms.
 PUBLISH_BATCHES = f"""
 WITH due AS (
     SELECT b.id, row_number() OVER (PARTITION BY c.id ORDER BY b.id) AS turn, {_URGENCY} AS urgency
