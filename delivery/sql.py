@@ -9,13 +9,11 @@ Parameters are named; values never come into the text.
 from __future__ import annotations
 
 # what a batch must be, to be begun by anybody
-_DUE = """state <> 'done' AND not_before <= now() AND variant >= 0
-              AND (lease_until IS NULL OR lease_until < now())"""
+_DUE = """b.state <> 'done' AND b.not_before <= now() AND b.variant >= 0
+              AND (b.lease_until IS NULL OR b.lease_until < now())"""
+_MAY_SEND = "c.state IN ('sending', 'sent', 'cancelled')"
 # ten minutes of waiting weigh as much as one step of priority
 _URGENCY = "c.priority + extract(epoch FROM now() - b.not_before) / 600"
-# a wake-up may wait in the broker: it has a while before it counts as lost
-_NOT_PUBLISHED = """(published_at IS NULL
-                   OR published_at < now() - least(5 * publish_count, 20) * interval '1 second')"""
 _TAKE = """
 UPDATE delivery_batch b
    SET state = 'leased', lease_token = %(token)s, lease_until = now() + %(lease)s * interval '1 second'"""
@@ -24,12 +22,26 @@ RETURNING b.id, b.campaign_id, b.kind, b.attempt, b.variant, b.lead_ids, b.size,
           b.mailbox_group, b.time_zone, clock_timestamp()
 """
 
+
+def _heads(limit: str) -> str:
+    """The first so many due batches of each campaign c that may send, as b, locked; none that somebody was woken for.
+
+    A wake-up may wait in the broker: it has a while before it counts as lost.
+    """
+    return f"""campaigns_campaign c
+      CROSS JOIN LATERAL (
+           SELECT b.id, b.not_before FROM delivery_batch b
+            WHERE b.campaign_id = c.id AND {_DUE}
+              AND (b.published_at IS NULL
+                   OR b.published_at < now() - least(5 * b.publish_count, 20) * interval '1 second')
+            ORDER BY b.id LIMIT {limit} FOR UPDATE SKIP LOCKED) b
+     WHERE {_MAY_SEND}"""  # noqa: S608 - parts of ours
+
+
 # Compare-and-set of the lease. The state of the campaign is looked at again by every claim. 0.6 ms.
 LEASE = f"""{_TAKE}
   FROM campaigns_campaign c
- WHERE b.id = %(batch)s AND b.state <> 'done' AND b.not_before <= now() AND b.variant >= 0
-   AND (b.lease_until IS NULL OR b.lease_until < now())
-   AND c.id = b.campaign_id AND c.state IN ('sending', 'sent', 'cancelled')
+ WHERE b.id = %(batch)s AND {_DUE} AND c.id = b.campaign_id AND {_MAY_SEND}
 {_TAKEN}"""
 
 # The same for the most urgent batch that nobody was woken for, which a child takes where it has just ended another: a
@@ -37,14 +49,7 @@ LEASE = f"""{_TAKE}
 # meanwhile gets the ones behind them. Among equals chance decides, so that campaigns get equal parts.
 LEASE_NEXT = f"""
 WITH head AS (
-    SELECT b.id, {_URGENCY} AS urgency
-      FROM campaigns_campaign c
-      CROSS JOIN LATERAL (
-           SELECT id, not_before FROM delivery_batch
-            WHERE campaign_id = c.id AND {_DUE}
-              AND {_NOT_PUBLISHED}
-            ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) b
-     WHERE c.state IN ('sending', 'sent', 'cancelled')
+    SELECT b.id, {_URGENCY} AS urgency FROM {_heads("1")}
 ), chosen AS (
     SELECT id FROM head ORDER BY round(urgency) DESC, random() LIMIT 1
 ){_TAKE}
@@ -211,13 +216,7 @@ UPDATE campaigns_lead SET status = 'bounced', updated_at = now()
 PUBLISH_BATCHES = f"""
 WITH due AS (
     SELECT b.id, row_number() OVER (PARTITION BY c.id ORDER BY b.id) AS turn, {_URGENCY} AS urgency
-      FROM campaigns_campaign c
-      CROSS JOIN LATERAL (
-           SELECT id, not_before FROM delivery_batch
-            WHERE campaign_id = c.id AND {_DUE}
-              AND {_NOT_PUBLISHED}
-            ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) b
-     WHERE c.state IN ('sending', 'sent', 'cancelled')
+      FROM {_heads("%(limit)s")}
 ), chosen AS (
     SELECT id, row_number() OVER (ORDER BY round(urgency) DESC, turn, id) AS place FROM due ORDER BY place
      LIMIT %(limit)s

@@ -57,11 +57,12 @@ def test_a_turn_ends_when_its_time_is_over(three_batches: list[int], monkeypatch
     assert states() == ["done", "ready", "ready"]
 
 
-def test_a_turn_ends_when_the_worker_stops(three_batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter([False] * 3)
-    monkeypatch.setattr(stop, "is_stopping", lambda: next(answers, True))
-    send.send_for_a_turn(three_batches[0])
-    assert states()[1:] == ["ready", "ready"]
+def test_a_turn_ends_when_the_worker_stops(
+    three_batches: list[int], sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop, "is_stopping", lambda: len(sink.accepted()) >= 10)
+    assert send.send_for_a_turn(three_batches[0]) == 10
+    assert states() == ["done", "ready", "ready"]
 
 
 def test_a_batch_that_was_published_is_left_to_its_wake_up(three_batches: list[int]) -> None:
