@@ -60,7 +60,18 @@ collect_static() {
     : >"$stamp"
 }
 
+# Once for each installation of packages: a library that signs eight messages at once is made loadable.
+prepare_library() {
+    stamp=$root/.venv/.prepared-library
+    if [ -f "$stamp" ] && [ ! "$root/.venv/.installed-main" -nt "$stamp" ]; then
+        return
+    fi
+    "$python" -m delivery.engine.rsa_library
+    : >"$stamp"
+}
+
 setup() {
     install main requirements.txt
+    prepare_library
     collect_static
 }

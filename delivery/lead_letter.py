@@ -12,11 +12,10 @@ from delivery.addressing import return_path, unsubscribe_header
 from delivery.content import Prepared
 from delivery.engine import headers
 from delivery.engine.message import MessageHead, MessageTemplate
-from delivery.engine.smtp import SmtpMessage
 from delivery.frequency import NO_CAP, Cap
 from delivery.lead_reader import LeadReader
 from delivery.letters import Letter
-from delivery.press import Press, Row
+from delivery.press import Press, Pressed, Row
 from delivery.tokens import door_urls, signer
 
 FEED = 11
@@ -68,7 +67,7 @@ class LeadLetter:
         self._letter: Letter | None = None
         self.deadline = deadline
 
-    def pressed(self) -> SmtpMessage | None:
+    def pressed(self) -> Pressed | None:
         """The message as SMTP takes it; None where only the careful way leads to it."""
         moment = self._moment
         return self._work.press.write(self._row, moment.line, moment.unix, self.deadline)

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from delivery.addressing import unsubscribe_header
 from delivery.engine import headers
+from delivery.engine.dkim import Draft
 from delivery.engine.headers import HeaderInvalid, Mailbox
 from delivery.engine.quick import MAX_VALUE_BYTES, Path, QuickForm, paths_of, plain_values
 from delivery.engine.smtp import SmtpMessage
@@ -36,6 +37,13 @@ DOORS = {
     "unsubscribe_url": (3, "/u/", ""),
 }
 UNSUBSCRIBE, BOUNCE = 3, 4
+
+
+class Pressed(NamedTuple):
+    """A message for SMTP, and the signatures that are still to be put before it."""
+
+    message: SmtpMessage
+    drafts: tuple[Draft, ...] = ()
 
 
 class _Door(NamedTuple):
@@ -78,7 +86,7 @@ class Press:
         ]
         self._form = QuickForm(template, order)
 
-    def write(self, row: Row, date: bytes, moment: int, deadline: float) -> SmtpMessage | None:
+    def write(self, row: Row, date: bytes, moment: int, deadline: float) -> Pressed | None:
         """The message to the lead of this row of sql.WINDOW_LEADS. date: the header line of that moment, Unix time."""
         form = self._form
         if form is None:
@@ -101,13 +109,14 @@ class Press:
             to = headers.mailbox("To", Mailbox(email, f"{row[FIRST_NAME]} {row[LAST_NAME]}".strip()))
         except HeaderInvalid:
             return None
-        pieces = form.fill(values, to, (date, self._message_id % lead_id, unsubscribe.join(frame)), moment)
-        if pieces is None:
+        filled = form.fill(values, to, (date, self._message_id % lead_id, unsubscribe.join(frame)), moment)
+        if filled is None:
             return None
+        pieces, drafts = filled
         domain = self._bounce_domain
         sender = f"b+{tokens[BOUNCE].decode()}@{domain}" if domain else self._sender
         size = sum(map(len, pieces)) if len(pieces) > 1 else len(pieces[0])
-        return SmtpMessage(sender, email, pieces[0], deadline, self._group, pieces[1:], size)
+        return Pressed(SmtpMessage(sender, email, pieces[0], deadline, self._group, pieces[1:], size), drafts)
 
     def _make_frame(self, length: int) -> Sequence[bytes] | None:
         """List-Unsubscribe without the tokens of this length; None where addresses with them are not plain."""

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from delivery.engine.dkim_keys import DkimKey
 
@@ -52,6 +53,28 @@ class _Frame:
     canonical: bytes
 
 
+class Draft(NamedTuple):
+    """One DKIM-Signature of one message, still to be made. line: up to "b=", as it is sent. text: what is signed."""
+
+    key: DkimKey
+    line: bytes
+    text: bytes
+
+
+def seal(messages: Sequence[Sequence[Draft]]) -> list[bytes]:
+    """The DKIM-Signature lines of each of these messages. What one key signs is signed together, which is quicker."""
+    by_key: dict[int, list[tuple[int, Draft]]] = {}
+    for number, drafts in enumerate(messages):
+        for draft in drafts:
+            by_key.setdefault(id(draft.key), []).append((number, draft))
+    lines = [b""] * len(messages)
+    for asked in by_key.values():
+        signatures = asked[0][1].key.sign_all([draft.text for _, draft in asked])
+        for (number, draft), signature in zip(asked, signatures, strict=True):
+            lines[number] += b"%s\r\n b=%s\r\n" % (draft.line, _folded(signature))
+    return lines
+
+
 class TemplateSigner:
     """Signs the messages of one template.
 
@@ -70,8 +93,8 @@ class TemplateSigner:
         self._names: tuple[bytes, ...] | None = None
         self._frames: tuple[_Frame, ...] = ()
 
-    def sign(self, lines: Iterable[bytes], pieces: Sequence[bytes], signed_at: int) -> bytes:
-        """The DKIM-Signature lines of one message, one for each key.
+    def draft(self, lines: Iterable[bytes], pieces: Sequence[bytes], signed_at: int) -> tuple[Draft, ...]:
+        """The DKIM-Signature lines of one message, one for each key, for `seal`.
 
         lines: the message's own header lines between top and opening, each whole, folded or not.
         pieces: the message from its opening, which is not divided, to the end, in CRLF lines, the last one not empty.
@@ -83,17 +106,16 @@ class TemplateSigner:
             self._frames, self._names = self._frame(names), names
         canonical = b"".join([line for _, line in [*self._tail, *own, *self._top]])
         moment, digest = b"%d" % signed_at, self._body_hash(pieces)
-        signatures = [
-            b"%s%s; bh=%s;\r\n b=%s\r\n"
-            % (
-                frame.raw,
-                moment,
-                digest,
-                _folded(frame.key.sign(b"%s%s%s; bh=%s; b=" % (canonical, frame.canonical, moment, digest))),
-            )
-            for frame in self._frames
-        ]
-        return b"".join(signatures)
+        return tuple(
+            [
+                Draft(
+                    frame.key,
+                    b"%s%s; bh=%s;" % (frame.raw, moment, digest),
+                    b"%s%s%s; bh=%s; b=" % (canonical, frame.canonical, moment, digest),
+                )
+                for frame in self._frames
+            ]
+        )
 
     def _body_hash(self, pieces: Sequence[bytes]) -> bytes:
         digest = self._beginning.copy()

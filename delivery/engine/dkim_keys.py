@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from delivery.engine.rsa_eight import LANES, EightSigner
+from delivery.engine.rsa_library import LibraryUnusable
+
+logger = logging.getLogger(__name__)
+
 RSA_BITS = 2048
 """Receivers refuse less than 1024; more does not fit well into DNS, and not every receiver verifies it."""
 STRING_LENGTH = 255
@@ -31,11 +37,26 @@ class KeyUnusable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
-    """One private key, loaded. sign: bytes of the canonical header to the raw signature."""
+    """One private key, loaded. sign: bytes of the canonical header to the raw signature. eight: signs several at
+    once."""
 
     selector: str
     algorithm: str
     sign: Callable[[bytes], bytes]
+    eight: EightSigner | None = None
+
+    def sign_all(self, texts: Sequence[bytes]) -> list[bytes]:
+        """The signatures of these texts, in order: by eights where that is quicker."""
+        if self.eight is None:
+            return [self.sign(text) for text in texts]
+        signed: list[bytes] = []
+        for start in range(0, len(texts), LANES):
+            part = texts[start : start + LANES]
+            if len(part) < self.eight.least:
+                signed += [self.sign(text) for text in part]
+            else:
+                signed += self.eight.sign([hashlib.sha256(text).digest() for text in part])
+        return signed
 
 
 def new_rsa_key() -> str:
@@ -58,7 +79,7 @@ def load_key(selector: str, pem: str) -> DkimKey:
         # RFC 8463 section 3: what is signed is the SHA-256 hash of the data
         return DkimKey(selector, "ed25519-sha256", lambda data: key.sign(hashlib.sha256(data).digest()))
     padding, digest = PKCS1v15(), SHA256()
-    return DkimKey(selector, "rsa-sha256", lambda data: key.sign(data, padding, digest))
+    return DkimKey(selector, "rsa-sha256", lambda data: key.sign(data, padding, digest), _eight(key))
 
 
 def record_value(pem: str) -> str:
@@ -85,6 +106,14 @@ def record_tags(value: str) -> dict[str, str]:
     """The tags of a DKIM or DMARC record, white space removed as RFC 6376 section 3.2 allows it."""
     pairs = [part.partition("=") for part in value.split(";") if "=" in part]
     return {name.strip(): "".join(content.split()) for name, _, content in pairs}
+
+
+def _eight(key: RSAPrivateKey) -> EightSigner | None:
+    try:
+        return EightSigner(key)
+    except LibraryUnusable as error:
+        logger.info("messages are signed one by one: %s", error)
+        return None
 
 
 def _private(pem: str) -> RSAPrivateKey | Ed25519PrivateKey:

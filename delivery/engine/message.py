@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 from delivery.engine import headers
-from delivery.engine.dkim import DkimSigner, TemplateSigner
+from delivery.engine.dkim import DkimSigner, Draft, TemplateSigner, seal
 from delivery.engine.headers import HeaderInvalid, Mailbox
 from delivery.engine.mime import Attachment, attachment_part
 from delivery.engine.qp import SOFT_BREAK, encode_static, encode_value, is_plain_value
@@ -80,12 +80,13 @@ class RenderedMessage:
     """The whole message in CRLF lines, no line beginning with a dot, without the final "." of SMTP.
 
     pieces: the message in order; all but the first are ASCII, and large ones are shared between messages.
+    drafts: signatures that are still to be made and to be put before it.
     """
 
-    __slots__ = ("pieces",)
+    __slots__ = ("drafts", "pieces")
 
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
-        self.pieces = pieces
+    def __init__(self, pieces: tuple[bytes, ...], drafts: tuple[Draft, ...] = ()) -> None:
+        self.pieces, self.drafts = pieces, drafts
 
     @property
     def data(self) -> bytes:
@@ -128,7 +129,7 @@ class MessageTemplate:
 
         subject_parts, html_parts, text_parts: static text and `Dynamic` nodes.
         static_headers: (name, value) pairs; the builder's own headers are not allowed among them.
-        signer: signs every message that is rendered.
+        signer: of every message that is rendered.
         Raises HeaderInvalid.
         """
         # as they came: an ESP's API takes parts, not a message
@@ -159,15 +160,24 @@ class MessageTemplate:
         return self._signer is not None
 
     def render(self, context: Context, head: MessageHead) -> RenderedMessage:
-        """The message for one recipient. Raises RenderFailed with the part and place."""
+        """The message for one recipient, signed. Raises RenderFailed with the part and place."""
+        message = self.compose(context, head)
+        if not message.drafts:
+            return message
+        (signature,) = seal([message.drafts])
+        first, *more = message.pieces
+        return RenderedMessage((signature + first, *more))
+
+    def compose(self, context: Context, head: MessageHead) -> RenderedMessage:
+        """The message for one recipient, and what is to be signed of it. Raises as `render`."""
         lines = self._lines(context, head)
         pool = self._pool.copy()
         self._values.fill(pool, context)
         if not self._signer and len(self._runs) == 1:
             return RenderedMessage((b"".join([self._top, *lines, *self._all(pool)]),))
         pieces = [run if isinstance(run, bytes) else b"".join(run(pool)) for run in self._runs]
-        signature = self._signer.sign(lines, pieces, int(head.date.timestamp())) if self._signer else b""
-        return RenderedMessage((b"".join([signature, self._top, *lines]), *pieces))
+        drafts = self._signer.draft(lines, pieces, int(head.date.timestamp())) if self._signer else ()
+        return RenderedMessage((b"".join([self._top, *lines]), *pieces), drafts)
 
     def _lines(self, context: Context, head: MessageHead) -> list[bytes]:
         """The header lines that differ between messages."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from delivery.engine import headers
+from delivery.engine.dkim import Draft
 from delivery.engine.message import MessageTemplate, Run, cut_runs, picker
 
 Path = tuple[str, ...]
@@ -72,8 +73,9 @@ class QuickForm:
 
     def fill(
         self, values: Sequence[bytes], to: bytes, others: Sequence[bytes], moment: int
-    ) -> tuple[bytes, ...] | None:
-        """The message in its pieces, as `RenderedMessage` has them; None where its subject is not a common one.
+    ) -> tuple[tuple[bytes, ...], tuple[Draft, ...]] | None:
+        """The message in its pieces, and what is to be signed of it, as `RenderedMessage` has them; None where its
+        subject is not a common one.
 
         to, others: header lines before and after the subject. moment: Unix time of a signature.
         """
@@ -83,10 +85,10 @@ class QuickForm:
             return None
         lines = (to, b"Subject: %b\r\n" % subject, *others)
         if self._signer is None and len(self._runs) == 1:
-            return (b"".join((self._top, *lines, *self._all(pool))),)
+            return (b"".join((self._top, *lines, *self._all(pool))),), ()
         pieces = [run if type(run) is bytes else b"".join(run(pool)) for run in self._runs]  # type: ignore[operator]
-        signature = self._signer.sign(lines, pieces, moment) if self._signer else b""
-        return (b"".join((signature, self._top, *lines)), *pieces)
+        drafts = self._signer.draft(lines, pieces, moment) if self._signer else ()
+        return (b"".join((self._top, *lines)), *pieces), drafts
 
 
 def _path(node: object) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from delivery.domain_keys import signer_of
 from delivery.domains import Known
-from delivery.engine.dkim import split_lines
+from delivery.engine.dkim import Draft, split_lines
 from delivery.engine.message import Mailbox, MessageHead, MessageTemplate, Part, RenderedMessage
 from delivery.engine.mime import Attachment
 
@@ -63,19 +63,18 @@ class RawTemplate(MessageTemplate):
         except zlib.error as error:
             raise ValueError(f"not a stored message: {error}") from error
 
-    def render(self, _context: Mapping[str, object], head: MessageHead) -> RenderedMessage:
-        """The message, signed. What a sender may leave out is added: its date, its Message-ID."""
+    def compose(self, _context: Mapping[str, object], head: MessageHead) -> RenderedMessage:
+        """The message as it came. What a sender may leave out is added: its date, its Message-ID."""
         lines = [*self._lines_given]
         names = {line.partition(b":")[0].strip().lower() for line in lines}
         if b"date" not in names:
             lines.append(b"Date: " + head.date.strftime("%a, %d %b %Y %H:%M:%S +0000").encode() + b"\r\n")
         if b"message-id" not in names:
             lines.append(f"Message-ID: <{head.message_id}>\r\n".encode())
-        signature = b""
+        drafts: tuple[Draft, ...] = ()
         if self._signer:
-            pieces = [self._opening + self._body]
-            signature = self._signer.sign(lines, pieces, int(head.date.timestamp()))
-        return RenderedMessage((b"".join([signature, *lines, self._opening]), self._wire_body))
+            drafts = self._signer.draft(lines, [self._opening + self._body], int(head.date.timestamp()))
+        return RenderedMessage((b"".join([*lines, self._opening]), self._wire_body), drafts)
 
     # --- its parts, for an ESP
 

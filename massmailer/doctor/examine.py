@@ -44,6 +44,7 @@ DATABASE = ("postgresql", "migrations")
 CHECKS = (
     Item(python.python_version, "python"),
     Item(python.packages, "packages"),
+    Item(python.signing, "signatures"),
     Item(machine.user, "user"),
     Item(database.postgresql, "postgresql"),
     Item(database.durability, "durability", ("postgresql",)),

@@ -17,7 +17,8 @@ from delivery.engine.message import Mailbox, MessageTemplate
 from delivery.engine.smtp import SmtpMessage
 from delivery.engine.smtp.envelope import Capabilities, build_envelope
 from delivery.lead_letter import Assignment, LeadLetter, Moment
-from delivery.smtp_channel import _render
+from delivery.press import Pressed
+from delivery.smtp_channel import compose, with_signatures
 
 SUBJECT = "News for {{ lead.first_name }}"
 HTML = (
@@ -66,7 +67,9 @@ def assignment(
 def both(work: Assignment, row: tuple[Any, ...]) -> tuple[SmtpMessage | None, object]:
     """By the short way, and by the careful one."""
     letter = LeadLetter(work, row, Moment(), 5.0)
-    return letter.pressed(), _render(letter.written())
+    pressed, careful = letter.pressed(), compose(letter.written())
+    quick = with_signatures([pressed])[0] if pressed else None
+    return quick, with_signatures([careful])[0] if isinstance(careful, Pressed) else careful
 
 
 WORKS = {
