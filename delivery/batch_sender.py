@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from campaigns import failpoints
 from delivery import bound, frequency, lease, metrics, record, runtime, spool, stop
+from delivery.claimed import Claimed
 from delivery.content import Prepared
 from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
@@ -63,7 +64,9 @@ class BatchSender:
         route: PoolRoute,
         agreed: Terms,
         rng: random.Random,
+        before: Claimed | None = None,
     ) -> None:
+        """before: what a batch of this child holds that has nothing left to claim and may still be on its way."""
         self._worker = worker
         self._lease = taken
         self._ref = taken.ref
@@ -75,7 +78,6 @@ class BatchSender:
             taken.lead_ids if taken.ref.kind == "first" else (),
         )  # fmt: skip
         self._cursor = taken.cursor
-        self._outstanding = 0
         self._running: set[asyncio.Task[WindowDone]] = set()
         self._settled: list[Result] = []
         self._lost = asyncio.Event()
@@ -89,14 +91,29 @@ class BatchSender:
         self._clock = taken.taken_at - timedelta(seconds=time.monotonic())
         self._closes_at = agreed.closes_at(taken.taken_at)
         self._is_closed = False
-        self._most = bound.most_claimed(
-            settings.CLAIMED_LIMIT, prepared.template.static_size, settings.RENDERED_BYTES_LIMIT
-        )
-        self._window = bound.window_size(settings.WINDOW_SIZE, self._most)
+        most = bound.most_claimed(settings.CLAIMED_LIMIT, prepared.template.static_size, settings.RENDERED_BYTES_LIMIT)
+        window = bound.window_size(settings.WINDOW_SIZE, most)
+        self.claimed = Claimed(window, most, before)
+        self._all_claimed = asyncio.Event()
         self.settled_count = 0
+
+    @property
+    def has_claimed(self) -> bool:
+        return self._cursor > self._lease.cursor
+
+    async def all_claimed(self) -> None:
+        """Wait until there is nothing more to claim, or the end."""
+        await self._all_claimed.wait()
 
     async def run(self) -> None:
         """Claim, send and record until the batch is through, the worker stops, or the lease is lost."""
+        try:
+            await self._run()
+        finally:
+            self.claimed.end()
+            self._all_claimed.set()
+
+    async def _run(self) -> None:
         heartbeat = asyncio.create_task(lease.keep(self._lease, self._worker.pulse_connection, self._lost))
         try:
             while await self._step():
@@ -112,16 +129,23 @@ class BatchSender:
 
     async def _step(self) -> bool:
         """One turn: record what is settled together with the next claim, or wait for a window. False at the end."""
+        may_claim = self._may_claim_more()
+        if not may_claim:
+            self._all_claimed.set()
         grant = await self._granted()
         if grant.places or self._settled:
             await self._record_and_claim(grant)
             return True
-        if self._running:
-            done, self._running = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                self._take_results(task.result())
+        if self._running or (may_claim and self.claimed.before is not None and not self._has_slept):
+            await self.claimed.wait(self._running)
+            self._take_finished()
             return True
         return self._has_slept
+
+    def _take_finished(self) -> None:
+        for task in [task for task in self._running if task.done()]:
+            self._running.remove(task)
+            self._take_results(task.result())
 
     async def _save_outcomes(self) -> None:
         """Wait for the windows that are under way, and write to a file what is not recorded."""
@@ -141,15 +165,17 @@ class BatchSender:
 
     # --- claim
 
+    def _may_claim_more(self) -> bool:
+        has_more = self._cursor < self._lease.size
+        return has_more and self._may_claim and not self._lost.is_set() and not stop.is_stopping()
+
     def _room(self) -> int:
         """How many positions the next window may have: by what is left, and by the bound on unknowns."""
-        if not self._may_claim or self._lost.is_set() or stop.is_stopping():
+        if not self._may_claim_more():
             return 0
-        limit = bound.claimed_limit(self._window, self._route.latency_seconds, self._most)
-        room = limit - self._outstanding + len(self._settled)
-        want = min(self._window, self._lease.size - self._cursor, room)
+        wanted = min(self.claimed.window, self._lease.size - self._cursor)
         # a window cut short by the bound would cost as much as a whole one: wait for more room
-        return want if want == self._window or want == self._lease.size - self._cursor else 0
+        return wanted if self.claimed.room(self._route.latency_seconds, len(self._settled)) >= wanted else 0
 
     async def _granted(self) -> WindowGrant:
         """What may be claimed now and by which provider it goes; asked before the claim, so that no claim waits."""
@@ -218,15 +244,15 @@ class BatchSender:
         self._note_settled(len(results))
 
     async def _commit(self, want: int, results: Sequence[Result]) -> record.Claimed:
-        connection = await self._worker.work_connection()
-        if self._is_fresh:
-            now = self._clock + timedelta(seconds=time.monotonic())
-            return await record.record_first_and_claim(
-                connection, self._ref, self._lease.token, self._cursor, want, results, now, self._rng
+        async with self._worker.working() as connection:
+            if self._is_fresh:
+                now = self._clock + timedelta(seconds=time.monotonic())
+                return await record.record_first_and_claim(
+                    connection, self._ref, self._lease.token, self._cursor, want, results, now, self._rng
+                )
+            return await record.record_again_and_claim(
+                connection, self._ref, self._lease.token, self._cursor, want, results, self._rng
             )
-        return await record.record_again_and_claim(
-            connection, self._ref, self._lease.token, self._cursor, want, results, self._rng
-        )
 
     def _after_claim(self, claimed: record.Claimed, grant: WindowGrant, started: float, recorded: int) -> int:
         """Start the window that was claimed; how many positions it has."""
@@ -240,7 +266,7 @@ class BatchSender:
             self._may_claim = False
         self._follow_hours(claimed)
         if positions:
-            self._outstanding += len(positions)
+            self.claimed.add(len(positions))
             self._running.add(asyncio.create_task(self._send(positions, claimed.campaign_state, grant, started)))
         return len(positions)
 
@@ -253,14 +279,15 @@ class BatchSender:
             self._closes_at = self._terms.closes_at(claimed.now)
 
     def _note_settled(self, count: int) -> None:
-        self._outstanding -= count
+        self.claimed.settle(count)
         self.settled_count += count
 
     async def _settle_surely(self, results: Sequence[Result]) -> None:
         """Record outcomes by the careful road, as long as it takes; a worker that must leave writes them to a file."""
         while results:
             try:
-                await record.settle_rows(await self._worker.work_connection(), self._ref, results, self._rng)
+                async with self._worker.working() as connection:
+                    await record.settle_rows(connection, self._ref, results, self._rng)
                 return
             except DatabaseAway as error:
                 logger.warning("%s outcomes wait for the database: %s", len(results), error)
@@ -340,21 +367,19 @@ class BatchSender:
         """Give the batch back. What was claimed without an answer stays claimed: the take-over marks it."""
         while True:
             try:
-                connection = await self._worker.work_connection()
                 await self._route.settle_ahead()
-                await self._worker.usage.flush(connection)
-                if self._is_closed:
-                    await lease.release_closed(connection, self._lease, settled=self._trusted)
-                    return
-                await lease.release(
-                    connection,
-                    self._lease,
-                    settled=self._trusted,
-                    wait_seconds=self._wait_seconds,
-                )
+                async with self._worker.working() as connection:
+                    await self._worker.usage.flush(connection)
+                    await self._release(connection)
                 return
             except DatabaseAway as error:
                 logger.warning("batch %s could not be given back yet: %s", self._ref.batch_id, error)
             if stop.is_stopping():
                 return
             await asyncio.sleep(RECORD_RETRY_SECONDS)
+
+    async def _release(self, connection: AsyncConnection) -> None:
+        if self._is_closed:
+            await lease.release_closed(connection, self._lease, settled=self._trusted)
+            return
+        await lease.release(connection, self._lease, settled=self._trusted, wait_seconds=self._wait_seconds)

@@ -8,7 +8,8 @@ import logging
 import os
 import socket
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -80,6 +81,7 @@ class Runtime:
         self._work = Line(f"massmailer send {self.name}")
         self._read = Line(f"massmailer read {self.name}")
         self._pulse = Line(f"massmailer heartbeat {self.name}")
+        self._work_turn = asyncio.Lock()
         self.throttle = Throttle(self.redis)
         self.breaker = Breaker(self.redis)
         self.usage = UsageBook()
@@ -103,6 +105,16 @@ class Runtime:
     async def work_connection(self) -> AsyncConnection:
         """The connection of claims and records. Raises psycopg.OperationalError while PostgreSQL is away."""
         return await self._work.get()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[AsyncConnection]:
+        """The connection of claims and records for oneself. Raises psycopg.OperationalError while PostgreSQL is away.
+
+        Of two batches at a time neither may claim within the other's transaction: its claim would not be committed
+        when its messages leave.
+        """
+        async with self._work_turn:
+            yield await self.work_connection()
 
     async def read_connection(self) -> AsyncConnection:
         """The connection of the windows: they read while a claim is under way on the other one."""

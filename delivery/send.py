@@ -6,6 +6,7 @@ broker do. Nothing here raises with claims open.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -30,12 +31,7 @@ def send_for_a_turn(batch_id: int) -> int:
     A batch that leaves in a fifth of a second would else cost the broker and the worker's main process more than it
     costs PostgreSQL. The order of urgent and other batches changes with each of them.
     """
-    until = time.monotonic() + TURN_SECONDS
-    settled = total = send_batch(batch_id)
-    while settled and time.monotonic() < until:
-        settled = send_batch(None)
-        total += settled
-    return total
+    return _Turn(runtime.get()).run(batch_id, TURN_SECONDS)
 
 
 def send_batch(batch_id: int | None) -> int:
@@ -43,30 +39,74 @@ def send_batch(batch_id: int | None) -> int:
 
     batch_id: None for the most urgent one that is due and that nobody was woken for.
     """
-    worker = runtime.get()
-    rng = random.Random()  # noqa: S311 - jitter, not a secret
-    taken = worker.run(_take(worker, batch_id, rng))
-    if taken is None:
-        return 0
-    try:
-        prepared = worker.prepared(taken.ref.campaign_id, taken.ref.variant)
-        known = worker.briefings.read(taken.ref.campaign_id, taken.zone, worker.domains)
-        pause = _pause_seconds(worker, known.campaign)
-        if pause:
-            worker.run(_give_back(worker, taken, pause))
-            return 0
-        agreed = known.terms
-        route = worker.run(routes.open_route(worker, known.campaign, known.pool_id, taken.group, agreed.limits))
-    except Exception:  # whatever it is: a lease that is kept would hold the batch up for its whole time
-        # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
-        worker.run(_give_back(worker, taken, NOTHING_WENT_OUT_SECONDS))
-        raise
-    sender = BatchSender(worker, taken, prepared, route, agreed, rng)
-    worker.run(sender.run())
-    if worker.alarms.tell():
-        # one of them may have paused the domain
-        worker.domains.expire()
-    return sender.settled_count
+    return _Turn(runtime.get()).run(batch_id, 0.0)
+
+
+class _Turn:
+    """Batches one after the other. While the last windows of one are on their way, the next one begins."""
+
+    def __init__(self, worker: runtime.Runtime) -> None:
+        self._worker = worker
+        self._rng = random.Random()  # noqa: S311 - jitter, not a secret
+        # begun and not yet seen to its end: two at most
+        self._under_way: list[tuple[BatchSender, asyncio.Task[None]]] = []
+        self._settled = 0
+
+    def run(self, batch_id: int | None, seconds: float) -> int:
+        until = time.monotonic() + seconds
+        try:
+            sender = self._begin(batch_id)
+            while sender is not None:
+                self._worker.run(sender.all_claimed())
+                self._end_all_but(sender)
+                if not sender.has_claimed or time.monotonic() >= until:
+                    break
+                sender = self._begin(None)
+        finally:
+            # whatever happened to one of them: nothing is left behind with claims open
+            self._end_all_but(None)
+        return self._settled
+
+    def _begin(self, batch_id: int | None) -> BatchSender | None:
+        worker = self._worker
+        taken = worker.run(_take(worker, batch_id, self._rng))
+        if taken is None:
+            return None
+        try:
+            prepared = worker.prepared(taken.ref.campaign_id, taken.ref.variant)
+            known = worker.briefings.read(taken.ref.campaign_id, taken.zone, worker.domains)
+            pause = _pause_seconds(worker, known.campaign)
+            if pause:
+                worker.run(_give_back(worker, taken, pause))
+                return None
+            agreed = known.terms
+            route = worker.run(routes.open_route(worker, known.campaign, known.pool_id, taken.group, agreed.limits))
+        except Exception:  # whatever it is: a lease that is kept would hold the batch up for its whole time
+            # nothing is claimed yet: the batch goes back and the fault is seen in the log and in Flower
+            worker.run(_give_back(worker, taken, NOTHING_WENT_OUT_SECONDS))
+            raise
+        before = self._under_way[-1][0].claimed if self._under_way else None
+        sender = BatchSender(worker, taken, prepared, route, agreed, self._rng, before)
+        self._under_way.append((sender, worker.loop.create_task(sender.run())))
+        return sender
+
+    def _end_all_but(self, last: BatchSender | None) -> None:
+        """See the batches to their end. Raises what one of them raised, when all of them have ended."""
+        ending = [one for one in self._under_way if one[0] is not last]
+        self._under_way = [one for one in self._under_way if one[0] is last]
+        if not ending:
+            return
+        results = self._worker.run(_ended([task for _, task in ending]))
+        self._settled += sum(sender.settled_count for sender, _ in ending)
+        if self._worker.alarms.tell():
+            # one of them may have paused the domain
+            self._worker.domains.expire()
+        for fault in filter(None, results):
+            raise fault
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> list[BaseException | None]:
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _pause_seconds(worker: runtime.Runtime, campaign: Campaign) -> float:
@@ -79,14 +119,14 @@ def _pause_seconds(worker: runtime.Runtime, campaign: Campaign) -> float:
 async def _take(worker: runtime.Runtime, batch_id: int | None, rng: random.Random) -> lease.Lease | None:
     if stop.is_stopping():
         return None
-    connection = await worker.work_connection()
-    await replay_spool(connection, rng)
-    return await lease.take(connection, batch_id, rng)
+    async with worker.working() as connection:
+        await replay_spool(connection, rng)
+        return await lease.take(connection, batch_id, rng)
 
 
 async def _give_back(worker: runtime.Runtime, taken: lease.Lease, wait_seconds: float) -> None:
-    connection = await worker.work_connection()
-    await lease.release(connection, taken, settled=True, wait_seconds=wait_seconds)
+    async with worker.working() as connection:
+        await lease.release(connection, taken, settled=True, wait_seconds=wait_seconds)
 
 
 async def replay_spool(connection: AsyncConnection, rng: random.Random) -> None:
