@@ -50,10 +50,10 @@ def steps(size_bytes: int, tags: int, links: int) -> dict[str, Callable[[], obje
     from campaigns.models import Campaign
     from delivery.content import Prepared, build_template, campaign_headers
     from delivery.engine.message import Mailbox
-    from delivery.engine.smtp import SmtpMessage
     from delivery.engine.smtp.envelope import Capabilities, build_envelope
     from delivery.lead_letter import Assignment, LeadLetter, Moment, write_letter
-    from delivery.smtp_channel import _render
+    from delivery.press import Pressed
+    from delivery.smtp_channel import compose
     from delivery.tokens import door_urls, signer
 
     campaign = Campaign(pk=7, name="News", from_email="news@sender.example", from_name="News", mailing_list_id=3)
@@ -67,19 +67,19 @@ def steps(size_bytes: int, tags: int, links: int) -> dict[str, Callable[[], obje
     leads, now, sign = rows(), dt.datetime.now(dt.UTC), signer().sign_all
     raw, heads = signer().sign_raw, signer().heads("campaign", 7)
     letters = [write_letter(work, row, now, 1e12) for row in leads]
-    rendered = [_render(letter) for letter in letters]
-    messages = [message for message in rendered if isinstance(message, SmtpMessage)]
+    rendered = [compose(letter) for letter in letters]
+    messages = [one.message for one in rendered if isinstance(one, Pressed)]
     print(f"{len(messages)} messages of {sum(len(message.data) for message in messages) // LEADS} bytes")
     moment = Moment()
     pressed = [LeadLetter(work, row, moment, 1e12).pressed() for row in leads]
-    ready = [message for message in pressed if message is not None]
+    ready = [one.message for one in pressed if one is not None]
     offers = Capabilities(pipelining=True, eight_bit=True, smtputf8=True, size_offered=True)
     return {
         "tokens": lambda: [sign("campaign", 7, row[0]) for row in leads],
         "tokens and addresses": lambda: [door_urls(sign("campaign", 7, row[0])) for row in leads],
         "letter (with tokens)": lambda: [write_letter(work, row, now, 1e12) for row in leads],
         "headers": lambda: [template._lines(letter.context, letter.head) for letter in letters],
-        "render (with headers)": lambda: [_render(letter) for letter in letters],
+        "render (with headers)": lambda: [compose(letter) for letter in letters],
         "envelope": lambda: [build_envelope(message, offers) for message in messages],
         "tokens, the short way": lambda: [raw(heads, row[0]) for row in leads],
         f"all of it, the short way ({len(ready)})": lambda: [
