@@ -69,8 +69,7 @@ class LeadLetter:
 
     def pressed(self) -> Pressed | None:
         """The message as SMTP takes it; None where only the careful way leads to it."""
-        moment = self._moment
-        return self._work.press.write(self._row, moment.line, moment.unix, self.deadline)
+        return press([self])[0]
 
     def written(self) -> Letter:
         """The letter in full."""
@@ -101,6 +100,17 @@ class LeadLetter:
     @property
     def mailbox_group(self) -> str:
         return self._work.group
+
+
+def press(letters: Sequence[LeadLetter]) -> list[Pressed | None]:
+    """The messages as SMTP takes them; None for each to which only the careful way leads. Together they cost less."""
+    if not letters:
+        return []
+    first = letters[0]
+    work, moment, deadline = first._work, first._moment, first.deadline
+    if any(one._work is not work or one._moment is not moment or one.deadline != deadline for one in letters):
+        return [one for letter in letters for one in press([letter])]
+    return work.press.write([one._row for one in letters], moment.line, moment.unix, deadline)
 
 
 def write_letter(work: Assignment, row: Row, date: datetime, deadline: float) -> Letter:

@@ -39,11 +39,8 @@ DOORS = {
 UNSUBSCRIBE, BOUNCE = 3, 4
 
 
-class Pressed(NamedTuple):
-    """A message for SMTP, and the signatures that are still to be put before it."""
-
-    message: SmtpMessage
-    drafts: tuple[Draft, ...] = ()
+# a message, and the signatures that are still to be put before it
+Pressed = tuple[SmtpMessage, tuple[Draft, ...]]
 
 
 class _Door(NamedTuple):
@@ -86,37 +83,44 @@ class Press:
         ]
         self._form = QuickForm(template, order)
 
-    def write(self, row: Row, date: bytes, moment: int, deadline: float) -> Pressed | None:
-        """The message to the lead of this row of sql.WINDOW_LEADS. date: the header line of that moment, Unix time."""
-        form = self._form
+    def write(self, rows: Sequence[Row], date: bytes, moment: int, deadline: float) -> list[Pressed | None]:
+        """The messages to the leads of these rows of sql.WINDOW_LEADS; None for each that has to go the careful way.
+
+        date: the header line of that moment, Unix time. Many are written for less each than one.
+        """
+        written: list[Pressed | None] = [None] * len(rows)
+        form, domain, group = self._form, self._bounce_domain, self._group
         if form is None:
-            return None
-        texts = [row[place] for place in self._columns]
-        if self._keys:
-            attributes = row[ATTRIBUTES]
-            texts += [attributes.get(key) for key in self._keys]
-        values = plain_values(texts)
-        if values is None:
-            return None
-        lead_id, email = row[0], row[EMAIL]
-        tokens = self._signer.sign_raw(self._heads, lead_id)
-        unsubscribe = tokens[UNSUBSCRIBE]
-        frame = self._frame(len(unsubscribe))
-        if frame is None or not is_plain_address(email):
-            return None
-        values += [before + tokens[token] + after for token, before, after in self._doors]
-        try:
-            to = headers.mailbox("To", Mailbox(email, f"{row[FIRST_NAME]} {row[LAST_NAME]}".strip()))
-        except HeaderInvalid:
-            return None
-        filled = form.fill(values, to, (date, self._message_id % lead_id, unsubscribe.join(frame)), moment)
-        if filled is None:
-            return None
-        pieces, drafts = filled
-        domain = self._bounce_domain
-        sender = f"b+{tokens[BOUNCE].decode()}@{domain}" if domain else self._sender
-        size = sum(map(len, pieces)) if len(pieces) > 1 else len(pieces[0])
-        return Pressed(SmtpMessage(sender, email, pieces[0], deadline, self._group, pieces[1:], size), drafts)
+            return written
+        plain = self._plain(rows)
+        leads = [rows[place] for place, _ in plain]
+        tokens = self._signer.sign_many(self._heads, [row[0] for row in leads])
+        for (place, values), row, own, to in zip(plain, leads, tokens, _recipients(leads), strict=True):
+            lead_id, email, unsubscribe = row[0], row[EMAIL], own[UNSUBSCRIBE]
+            frame = self._frame(len(unsubscribe))
+            if frame is None or to is None or not is_plain_address(email):
+                continue
+            addresses = [before + own[token] + after for token, before, after in self._doors]
+            lines = (date, self._message_id % lead_id, unsubscribe.join(frame))
+            filled = form.fill((*values, *addresses), to, lines, moment)
+            if filled is None:
+                continue
+            pieces, drafts = filled
+            sender = f"b+{own[BOUNCE].decode()}@{domain}" if domain else self._sender
+            size = sum(map(len, pieces)) if len(pieces) > 1 else len(pieces[0])
+            written[place] = SmtpMessage(sender, email, pieces[0], deadline, group, pieces[1:], size), drafts
+        return written
+
+    def _plain(self, rows: Sequence[Row]) -> list[tuple[int, Sequence[bytes]]]:
+        """The rows, by number, whose values are plain, and these values encoded."""
+        count = len(rows)
+        texts = [row[column] for column in self._columns for row in rows]
+        texts += [row[ATTRIBUTES].get(key) for key in self._keys for row in rows]
+        together = plain_values(texts)
+        if together is not None:
+            return [(place, together[place::count]) for place in range(count)]
+        each = [(place, plain_values(texts[place::count])) for place in range(count)]
+        return [(place, values) for place, values in each if values is not None]
 
     def _make_frame(self, length: int) -> Sequence[bytes] | None:
         """List-Unsubscribe without the tokens of this length; None where addresses with them are not plain."""
@@ -129,3 +133,17 @@ class Press:
             return headers.checked("List-Unsubscribe", value).split(token.encode())
         except HeaderInvalid:
             return None
+
+
+def _recipients(rows: Sequence[Row]) -> list[bytes | None]:
+    """The To header of each lead; None where its address cannot stand in one."""
+    owners = [(f"{row[FIRST_NAME]} {row[LAST_NAME]}".strip(), row[EMAIL]) for row in rows]
+    return [*(headers.recipients(owners) or map(_recipient, owners))]
+
+
+def _recipient(owner: tuple[str, str]) -> bytes | None:
+    name, address = owner
+    try:
+        return headers.mailbox("To", Mailbox(address, name))
+    except HeaderInvalid:
+        return None

@@ -11,7 +11,7 @@ from delivery.engine.message import RenderFailed
 from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import SmtpMessage, SmtpPool
 from delivery.engine.smtp.envelope import is_plain_address
-from delivery.lead_letter import LeadLetter
+from delivery.lead_letter import LeadLetter, press
 from delivery.letters import AnyLetter, Letter
 from delivery.press import Pressed
 
@@ -43,18 +43,21 @@ class SmtpChannel:
         return [outcome for task in tasks for outcome in task.result()]
 
     async def _send(self, letters: Sequence[AnyLetter]) -> list[Outcome]:
-        written = [self._written(letter) for letter in letters]
-        messages = with_signatures([one for one in written if isinstance(one, Pressed)])
+        written = self._written(letters)
+        messages = with_signatures([one for one in written if not isinstance(one, Outcome)])
         sent = iter(await self.pool.send_window(messages))
         return [one if isinstance(one, Outcome) else next(sent) for one in written]
 
-    def _written(self, letter: AnyLetter) -> Pressed | Outcome:
+    def _written(self, letters: Sequence[AnyLetter]) -> list[Pressed | Outcome]:
         """By the short way where there is one."""
-        if not isinstance(letter, LeadLetter):
-            return compose(self._with_metadata(letter))
-        if self._metadata is None and (pressed := letter.pressed()) is not None:
-            return pressed
-        return compose(self._with_metadata(letter.written()))
+        if self._metadata is not None:
+            return [self._composed(letter) for letter in letters]
+        pressed = iter(press([letter for letter in letters if isinstance(letter, LeadLetter)]))
+        quick = [next(pressed) if isinstance(letter, LeadLetter) else None for letter in letters]
+        return [one or self._composed(letter) for one, letter in zip(quick, letters, strict=True)]
+
+    def _composed(self, letter: AnyLetter) -> Pressed | Outcome:
+        return compose(self._with_metadata(letter.written() if isinstance(letter, LeadLetter) else letter))
 
     def _with_metadata(self, letter: Letter) -> Letter:
         if self._metadata is None or not letter.token:
@@ -71,9 +74,9 @@ class SmtpChannel:
 
 def with_signatures(written: Sequence[Pressed]) -> list[SmtpMessage]:
     """The messages with their signatures before them."""
-    if not any(one.drafts for one in written):
-        return [one.message for one in written]
-    signatures = seal([one.drafts for one in written])
+    if not any(drafts for _, drafts in written):
+        return [message for message, _ in written]
+    signatures = seal([drafts for _, drafts in written])
     return [_headed(message, signature) for (message, _), signature in zip(written, signatures, strict=True)]
 
 
@@ -95,4 +98,4 @@ def compose(letter: Letter) -> Pressed | Outcome:
     if is_plain and first.isascii() and not letter.template.is_stuffed:
         size = sum(map(len, rendered.pieces))
     message = SmtpMessage(sender, recipient, first, letter.deadline, letter.mailbox_group, tuple(more), size)
-    return Pressed(message, rendered.drafts)
+    return message, rendered.drafts

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -27,9 +28,10 @@ _is_message_id = re.compile(r"[^\s<>@\x00-\x1f\x7f-\uffff]+@[^\s<>@\x00-\x1f\x7f
 _URI = re.compile(r"<[^<>\s]+>")
 # What most messages have, recognised at once; a property test holds the quick road against the careful one.
 _is_common_text = re.compile(r"[!-<>-~](?:[ -<>-~]*[!-<>-~])?").fullmatch
-_is_common_owner = re.compile(
-    r"[A-Za-z0-9]+(?:[ '-][A-Za-z0-9]+)* <[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,255}>"
-).fullmatch
+_ADDRESS = "[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,255}"
+_OWNER = f"[A-Za-z0-9]+(?:[ '-][A-Za-z0-9]+)* <{_ADDRESS}>"
+_is_common_owner = re.compile(_OWNER).fullmatch
+_are_common_owners = re.compile(rf"(?:To: (?:{_OWNER}|{_ADDRESS})\r\n)*").fullmatch
 _is_common_unsubscribe = re.compile(r"<https?://[!-+\--;=?-~]{1,400}>(?:, <mailto:[!-+\--;=?-~]{1,400}>)?").fullmatch
 
 # RFC 2047 words are only for free text and names. These are read by machines, as they stand.
@@ -127,6 +129,16 @@ def mailbox(name: str, owner: Mailbox) -> bytes:
     if len(line) <= LINE_LENGTH + 2 and _is_common_owner(line, len(name) + 2, len(line) - 2):
         return line.encode("ascii")
     return _mailbox(name, owner)
+
+
+def recipients(owners: Sequence[tuple[str, str]]) -> list[bytes] | None:
+    """A To header for each (name, address), as `mailbox` makes them; None unless all of them are common ones."""
+    lines = [f"To: {name} <{address}>\r\n" if name else f"To: {address}\r\n" for name, address in owners]
+    text = "".join(lines)
+    # a value with line breaks of its own could look like two lines
+    if text.count("\n") != len(lines) or max(map(len, lines), default=0) > LINE_LENGTH + 2:
+        return None
+    return text.encode("ascii").splitlines(keepends=True) if _are_common_owners(text) else None
 
 
 def _mailbox(name: str, owner: Mailbox) -> bytes:

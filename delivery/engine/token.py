@@ -24,6 +24,8 @@ from hmac import compare_digest
 from typing import Any, Literal, NamedTuple
 
 TokenKind = Literal["campaign", "message"]
+# as `Tokens`
+RawTokens = tuple[bytes, bytes, bytes, bytes, bytes]
 
 MAC_BYTES = 10
 MAX_KEY_ID = 127
@@ -144,7 +146,7 @@ class TokenSigner:
         """What `sign_raw` takes for the letters of one campaign. Raises ValueError as `sign` does."""
         return self._heads(kind, parent_id)
 
-    def sign_raw(self, heads: Sequence[bytes], lead_id: int) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    def sign_raw(self, heads: Sequence[bytes], lead_id: int) -> RawTokens:
         """The five tokens in the order of `Tokens`, as bytes. Raises ValueError for a lead id that `sign` refuses."""
         if not 0 <= lead_id <= MAX_ID:
             raise ValueError(f"lead ids go from 0 to 2^63 - 1, not {lead_id}")
@@ -168,6 +170,25 @@ class TokenSigner:
             written[3 * step : 3 * step + length],
             _base32_bytes(payload + digest[40:]),
         )
+
+    def sign_many(self, heads: Sequence[bytes], lead_ids: Sequence[int]) -> list[RawTokens]:
+        """What `sign_raw` gives for each of these leads; half its time where their ids have the same length.
+
+        Raises ValueError as `sign_raw` does.
+        """
+        if not lead_ids or min(lead_ids) < 0 or max(lead_ids) > MAX_ID:
+            return [self.sign_raw(heads, lead_id) for lead_id in lead_ids]
+        length = (max(lead_ids).bit_length() + 7) >> 3
+        head, size = heads[length], len(heads[length]) + length + MAC_BYTES
+        if (min(lead_ids).bit_length() + 7) >> 3 != length or size > _LANE_BYTES:
+            return [self.sign_raw(heads, lead_id) for lead_id in lead_ids]
+        signed, copy = [], self._shared.copy
+        for lead_id in lead_ids:
+            payload = head + lead_id.to_bytes(length, "big")
+            mac = copy()
+            mac.update(payload)
+            signed.append((payload, mac.digest()))
+        return _written(signed, size)
 
     def verify(self, door: str, token: str) -> TokenSubject | None:
         """What the token names, or None when it is not a token of this door. Never raises, whatever `token` holds."""
@@ -254,6 +275,46 @@ def _base32_bytes(raw: bytes) -> bytes:
     for mask, factor in _STEPS:
         spread += (spread & mask) * factor
     return spread.to_bytes(groups, "big").translate(_FROM_FIVE_BITS)
+
+
+_LANE_BYTES = 20
+
+
+@lru_cache(maxsize=8)
+def _lanes(count: int) -> tuple[tuple[int, int], ...]:
+    """`_STEPS` for so many numbers of at most 160 bits side by side, each in 256 bits."""
+    lane = (1 << 256) - 1
+    return tuple((sum((mask & lane) << place * 256 for place in range(count)), factor) for mask, factor in _STEPS[1:])
+
+
+def _written(signed: Sequence[tuple[bytes, bytes]], size: int) -> list[RawTokens]:
+    """The five tokens of each (payload, digest), all written at once. size: bytes of one token, at most _LANE_BYTES."""
+    gap = bytes(-size % 3)
+    raw = b"".join(
+        [
+            b"%b%b%b%b%b%b%b%b%b%b%b%b" % (p, d[:10], gap, p, d[10:20], gap, p, d[20:30], gap, p, d[30:40], gap)
+            for p, d in signed
+        ]
+    )
+    written = binascii.b2a_base64(raw, newline=False).translate(_TO_URL_SAFE)
+    step, length = (size + 2) // 3 * 4, (size * 4 + 2) // 3
+    groups = -(-size * 8 // 5)
+    filling = bytes(32 - size)
+    lanes = b"".join([b"%b%b%b" % (filling, p, d[40:]) for p, d in signed])
+    spread = int.from_bytes(lanes, "big") << (groups * 5 - size * 8)
+    for mask, factor in _lanes(len(signed)):
+        spread += (spread & mask) * factor
+    folded = spread.to_bytes(len(lanes), "big").translate(_FROM_FIVE_BITS)
+    return [
+        (
+            written[start : start + length],
+            written[start + step : start + step + length],
+            written[start + 2 * step : start + 2 * step + length],
+            written[start + 3 * step : start + 3 * step + length],
+            folded[end - groups : end],
+        )
+        for start, end in zip(range(0, len(written), 4 * step), range(32, len(lanes) + 32, 32), strict=True)
+    ]
 
 
 def _candidates(door: str, token: str) -> list[bytes]:

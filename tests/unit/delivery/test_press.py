@@ -14,10 +14,10 @@ from delivery.content import Prepared
 from delivery.engine.dkim import DkimSigner
 from delivery.engine.dkim_keys import load_key, new_ed25519_key
 from delivery.engine.message import Mailbox, MessageTemplate
+from delivery.engine.outcome import Outcome
 from delivery.engine.smtp import SmtpMessage
 from delivery.engine.smtp.envelope import Capabilities, build_envelope
-from delivery.lead_letter import Assignment, LeadLetter, Moment
-from delivery.press import Pressed
+from delivery.lead_letter import Assignment, LeadLetter, Moment, press
 from delivery.smtp_channel import compose, with_signatures
 
 SUBJECT = "News for {{ lead.first_name }}"
@@ -48,6 +48,11 @@ PLAIN: tuple[Any, ...] = (
     7, "ann@example.com", "Ann", "Lee", "en", "", {"city": "Paris"}, [], "subscribed", None, None, None, None, None,
 )  # fmt: skip
 
+ODD = (8, *PLAIN[1:2], "Zoë", *PLAIN[3:])
+NAMELESS = (9, *PLAIN[1:2], "", "", *PLAIN[4:])
+# two names that look like a line of their own in the middle of a window
+FORGED = (10, *PLAIN[1:2], "Ann <ann@example.com>\r\nTo: Bob", *PLAIN[3:])
+
 
 def assignment(
     html: str = HTML, subject: str = SUBJECT, *, signs: bool = False, bounces: str = "b.example"
@@ -69,7 +74,7 @@ def both(work: Assignment, row: tuple[Any, ...]) -> tuple[SmtpMessage | None, ob
     letter = LeadLetter(work, row, Moment(), 5.0)
     pressed, careful = letter.pressed(), compose(letter.written())
     quick = with_signatures([pressed])[0] if pressed else None
-    return quick, with_signatures([careful])[0] if isinstance(careful, Pressed) else careful
+    return quick, careful if isinstance(careful, Outcome) else with_signatures([careful])[0]
 
 
 WORKS = {
@@ -77,6 +82,7 @@ WORKS = {
     "signed": assignment(signs=True),
     "large": assignment(HTML + "<p>some words</p>" * 1000),
     "fixed subject": assignment(subject="News"),
+    "no names": assignment('<p>Hello</p><a href="{{ unsubscribe_url }}">Unsubscribe</a>', subject="News"),
     "subject ends with a value": assignment(subject="{{ lead.first_name }} {{ lead.last_name }}"),
     "own return path": assignment(bounces=""),
 }
@@ -101,6 +107,33 @@ def test_the_short_way_gives_what_the_careful_one_gives(work: Assignment, row: t
     assert not content.startswith(b".")
     assert pressed._replace(data=b"", more=()) == careful._replace(data=b"", more=())
     assert build_envelope(pressed, OFFERS) == build_envelope(careful, OFFERS)
+
+
+@pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())
+@settings(deadline=None, max_examples=60)
+@given(window=st.lists(rows, max_size=6))
+@example(window=[PLAIN, ODD, PLAIN])
+@example(window=[PLAIN, FORGED, PLAIN])
+@example(window=[PLAIN, NAMELESS])
+def test_a_window_is_written_as_each_of_its_leads_alone(work: Assignment, window: list[tuple[Any, ...]]) -> None:
+    moment = Moment()
+    letters = [LeadLetter(work, row, moment, 5.0) for row in window]
+    assert press(letters) == [letter.pressed() for letter in letters]
+
+
+def test_letters_of_different_windows_keep_their_own_moment_and_deadline() -> None:
+    work, moment = WORKS["usual"], Moment()
+    letters = [LeadLetter(work, PLAIN, moment, deadline) for deadline in (5.0, 6.0)]
+    assert [one[0].deadline for one in press(letters) if one] == [5.0, 6.0]
+    assert press([]) == []
+
+
+def test_a_lead_without_a_name_takes_the_short_way() -> None:
+    pressed, careful = both(WORKS["fixed subject"], NAMELESS)
+    assert isinstance(careful, SmtpMessage)
+    assert pressed is not None
+    assert b"\r\nTo: ann@example.com\r\n" in pressed.data
+    assert pressed.data == careful.data
 
 
 @pytest.mark.parametrize("work", WORKS.values(), ids=WORKS.keys())

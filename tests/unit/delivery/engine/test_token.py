@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from delivery.engine.token import MAC_BYTES, MAX_ID, Door, TokenKeys, TokenSigner, TokenSubject
@@ -31,6 +31,21 @@ def test_signing_all_is_signing_each(kind: str, parent_id: int, lead_id: int) ->
     for door, token in tokens._asdict().items():
         assert token == SIGNER.sign(door, kind, parent_id, lead_id)  # type: ignore[arg-type]
     assert len(set(tokens)) == 5
+
+
+@given(kinds, ids, st.lists(ids, max_size=60))
+@example("campaign", 7, list(range(100_000, 100_048)))
+@example("campaign", 7, [255, 256])
+@example("message", MAX_ID, [MAX_ID] * 3)
+def test_signing_many_is_signing_each(kind: str, parent_id: int, lead_ids: list[int]) -> None:
+    heads = SIGNER.heads(kind, parent_id)  # type: ignore[arg-type]
+    assert SIGNER.sign_many(heads, lead_ids) == [SIGNER.sign_raw(heads, lead_id) for lead_id in lead_ids]
+
+
+@pytest.mark.parametrize("lead_ids", [[-1, 5], [5, MAX_ID + 1]])
+def test_many_are_signed_only_if_each_may_be(lead_ids: list[int]) -> None:
+    with pytest.raises(ValueError, match="lead ids go from"):
+        SIGNER.sign_many(SIGNER.heads("campaign", 1), lead_ids)
 
 
 @given(doors, ids, ids)
