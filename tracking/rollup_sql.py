@@ -66,7 +66,8 @@ _LEAD_COLUMNS = """coalesce(split_part(l.email, '@', -1), '') AS domain,
 
 # Finished first batches that are not counted yet, each once, and everything that changed since in rows that are. One
 # statement is one snapshot: a change of a row that is not counted yet is dropped, because the batch will bring the row
-# as it is by then. 3.8 ms a batch of 1,000 with 500 domains in it.
+# as it is by then. 2.8 ms a batch of 1,000 with 500 domains in it; the rows of a batch are asked for as one array, which walks
+# through the index once: a join with its elements looked each of them up, 3.7 ms.
 ROLL = f"""
 WITH batch AS MATERIALIZED (
     SELECT id, campaign_id, lead_ids FROM delivery_batch
@@ -83,8 +84,9 @@ WITH batch AS MATERIALIZED (
 ), state AS (
     SELECT batch.campaign_id, e.lead_id, 1 AS sign, e.status, e.provider_id, e.variant, e.at, {FLAGS} AS flags,
            {REASON} AS reason
-      FROM batch CROSS JOIN unnest(batch.lead_ids) AS member (lead_id)
-      JOIN delivery_email e ON e.campaign_id = batch.campaign_id AND e.lead_id = member.lead_id
+      FROM batch CROSS JOIN LATERAL (
+           SELECT * FROM delivery_email one
+            WHERE one.campaign_id = batch.campaign_id AND one.lead_id = ANY(batch.lead_ids)) e
      UNION ALL
     SELECT campaign_id, lead_id, -1, old_status, old_provider_id, old_variant, old_at, old_flags, old_reason FROM moved
      UNION ALL
