@@ -66,8 +66,8 @@ _LEAD_COLUMNS = """coalesce(split_part(l.email, '@', -1), '') AS domain,
 
 # Finished first batches that are not counted yet, each once, and everything that changed since in rows that are. One
 # statement is one snapshot: a change of a row that is not counted yet is dropped, because the batch will bring the row
-# as it is by then. 2.8 ms a batch of 1,000 with 500 domains in it; its rows are asked for by an array, which goes through
-# the index once: a join with the array's elements looks each of them up, 3.7 ms.
+# as it is by then. 2.8 ms a batch of 1,000 with 500 domains in it; its rows are asked for by an array, which goes
+# through the index once: a join with its elements looks each of them up, 3.7 ms.
 ROLL = f"""
 WITH batch AS MATERIALIZED (
     SELECT id, campaign_id, lead_ids FROM delivery_batch
