@@ -16,8 +16,8 @@ from massmailer.processes.options import usual_bulk_workers
 MESSAGE_SECONDS = 90e-6
 CLAIMED, WINDOW = 200, 48
 DEFAULT_CONNECTIONS, MOST_CONNECTIONS = 20, 200
-# claims free themselves by whole windows: with 7 children and 50 ms, 13 % of the cores idle, a child reached this share of
-# its bound
+# claims free themselves by whole windows: with 7 children and 50 ms, 13 % of the cores idle, a child reached this share
+# of its bound
 REACHED = 0.7
 ROUND_SECONDS = 0.5
 
