@@ -21,6 +21,15 @@ _TAKEN = """
 RETURNING b.id, b.campaign_id, b.kind, b.attempt, b.variant, b.lead_ids, b.size, b.cursor, c.mailing_list_id,
           b.mailbox_group, b.time_zone, clock_timestamp()
 """
+# The campaigns with a batch that is not done, from one to the next in the index of such batches: looking for one in
+# every campaign that was ever sent took 5.8 ms with 10,000 of them, this 0.2.
+_OPEN = """(
+           WITH RECURSIVE found (id) AS (
+               SELECT min(campaign_id) FROM delivery_batch WHERE state <> 'done'
+                UNION ALL
+               SELECT (SELECT min(campaign_id) FROM delivery_batch WHERE state <> 'done' AND campaign_id > found.id)
+                 FROM found WHERE found.id IS NOT NULL)
+           SELECT id FROM found WHERE id IS NOT NULL) open"""
 
 
 def _heads(limit: str) -> str:
@@ -28,7 +37,7 @@ def _heads(limit: str) -> str:
 
     A wake-up may wait in the broker: it has a while before it counts as lost.
     """
-    return f"""campaigns_campaign c
+    return f"""{_OPEN} JOIN campaigns_campaign c ON c.id = open.id
       CROSS JOIN LATERAL (
            SELECT b.id, b.not_before FROM delivery_batch b
             WHERE b.campaign_id = c.id AND {_DUE}
@@ -211,8 +220,8 @@ UPDATE campaigns_lead SET status = 'bounced', updated_at = now()
 """
 
 # Head-of-line batches of every campaign that may send, a few each, the most urgent first; who waits becomes urgent, so
-# nothing starves. Campaigns take turns. Cost rises with the number of sending campaigns, not with the number of their
-# batches. They come in the order in which they are to be taken. 1.3 ms.
+# nothing starves. Campaigns take turns. Cost rises with the number of campaigns that have open batches, not with that
+# of the batches. They come in the order in which they are to be taken. 1.3 ms.
 PUBLISH_BATCHES = f"""
 WITH due AS (
     SELECT b.id, row_number() OVER (PARTITION BY c.id ORDER BY b.id) AS turn, {_URGENCY} AS urgency

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import pytest
@@ -15,6 +15,8 @@ from campaigns.models import Campaign
 from delivery import domain_keys, launch, message_sender, runtime, send
 from delivery.domain_keys import SigningImpossible
 from delivery.domains import REREAD_SECONDS, DomainBook
+from delivery.engine import rsa_library
+from delivery.engine.rsa_eight import EightSigner
 from delivery.models import Batch, Message, SendingDomain
 from delivery.providers import add_provider
 from delivery.transactional import queue_message
@@ -55,6 +57,28 @@ def test_every_message_of_a_campaign_verifies_where_it_arrives(make_campaign: Ma
         send.send_batch(batch_id)
     assert verdicts(sink, row) == [[True, True]] * 230
     assert b"h=content-type:mime-version:list-unsubscribe:" in sink.messages()[0].content
+
+
+def test_the_messages_of_a_window_are_signed_by_eights(
+    make_campaign: MakeCampaign, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        rsa_library.load()
+    except rsa_library.LibraryUnusable as error:
+        pytest.skip(f"signing by eights cannot be tried here: {error}")
+    signed, sign = list[int](), EightSigner.sign
+
+    def counted(self: EightSigner, digests: Sequence[bytes]) -> list[bytes]:
+        signed.append(len(digests))
+        return sign(self, digests)
+
+    row = signing()
+    (batch_id,) = batches(make_campaign(leads=48))
+    monkeypatch.setattr(EightSigner, "sign", counted)
+    send.send_batch(batch_id)
+    # loading the key tries it out, too
+    assert signed[-6:] == [8] * 6
+    assert verdicts(sink, row) == [[True]] * 48
 
 
 def test_a_subdomain_is_signed_by_its_nearest_parent_and_returns_to_its_bounce_domain(
