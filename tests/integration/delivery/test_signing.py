@@ -75,9 +75,10 @@ def test_the_messages_of_a_window_are_signed_by_eights(
     row = signing()
     (batch_id,) = batches(make_campaign(leads=48))
     monkeypatch.setattr(EightSigner, "sign", counted)
+    # a key that is loaded signs eight digests to see how long that takes
+    monkeypatch.setattr(EightSigner, "_measured", lambda _: 5)
     send.send_batch(batch_id)
-    # loading the key tries it out, too
-    assert signed[-6:] == [8] * 6
+    assert signed == [8] * 6
     assert verdicts(sink, row) == [[True]] * 48
 
 
