@@ -13,14 +13,35 @@ is_usable() {
     "$1" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
-# The first Python from 3.11 on that can make virtual environments; PYTHON chooses another.
+# Built with profiles of running programs, as distributions do and who compiles at home often does not: `doctor` has the
+# same rule.
+is_optimised() {
+    "$1" -c 'import sys, sysconfig
+get = sysconfig.get_config_var
+sys.exit(get("prefix") != "/usr" and "--enable-optimizations" not in (get("CONFIG_ARGS") or ""))' >/dev/null 2>&1
+}
+
+# The first Python from 3.11 on that can make virtual environments, an optimised one if there is any: sending takes a
+# sixth less processor time with it. PYTHON chooses another.
 find_python() {
-    for candidate in ${PYTHON:-} python3.12 python3.13 python3.11 python3 python3.14 python; do
-        if is_usable "$candidate"; then
+    if [ -n "${PYTHON:-}" ] && is_usable "$PYTHON"; then
+        echo "$PYTHON"
+        return
+    fi
+    first=
+    for candidate in python3.12 python3.13 python3.11 python3 python3.14 python \
+        /usr/bin/python3.12 /usr/bin/python3.13 /usr/bin/python3.11 /usr/bin/python3; do
+        is_usable "$candidate" || continue
+        if is_optimised "$candidate"; then
             echo "$candidate"
             return
         fi
+        first=${first:-$candidate}
     done
+    if [ -n "$first" ]; then
+        echo "$first"
+        return
+    fi
     fail "Python 3.11 or newer, with its venv module, was not found. Install it (Debian, Ubuntu: apt install" \
         "python3 python3-venv) or name it: PYTHON=/path/to/python3.12 bin/setup"
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+import sysconfig
 
 from packaging.requirements import Requirement
 
@@ -16,11 +17,22 @@ OLDEST_PYTHON = (3, 11)
 SHOWN = 5
 
 
-def python_version(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
+def python_version(version: tuple[int, ...] = sys.version_info[:3], *, optimised: bool | None = None) -> Check:
+    """Old enough, and built with profiles of running programs (None: as this one was)."""
     text = f"{platform.python_implementation()} {'.'.join(map(str, version))}"
     if version < OLDEST_PYTHON:
         return fail("python", f"{text} is too old", "Install Python 3.11 or newer and run bin/setup again.")
+    if optimised is None:
+        optimised = is_optimised(sysconfig.get_config_var("prefix"), sysconfig.get_config_var("CONFIG_ARGS"))
+    if not optimised:
+        cure = "Install your distribution's Python with its venv module, remove .venv, and run bin/setup again."
+        return warn("python", f"{text}, compiled without --enable-optimizations: sending takes a fifth longer", cure)
     return ok("python", text)
+
+
+def is_optimised(prefix: object, arguments: object) -> bool:
+    """Distributions optimise what they install under /usr and do not write it down; `bin/setup` has the same rule."""
+    return prefix == "/usr" or "--enable-optimizations" in str(arguments or "")
 
 
 def packages() -> Check:

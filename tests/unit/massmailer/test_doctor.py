@@ -18,7 +18,17 @@ from massmailer.doctor.examine import Item
 
 def test_an_old_python_fails():
     assert python.python_version((3, 10, 14)).state == "fail"
-    assert python.python_version((3, 11, 0)).state == "ok"
+    assert python.python_version((3, 11, 0), optimised=True).state == "ok"
+
+
+def test_a_python_that_was_compiled_without_optimisation_is_named_with_the_cure():
+    check = python.python_version((3, 11, 0), optimised=False)
+    assert (check.state, "--enable-optimizations" in check.detail) == ("warn", True)
+    assert "bin/setup" in check.cure
+    assert python.is_optimised("/usr", "'--enable-shared'")
+    assert python.is_optimised("/opt/python", "'--prefix=/opt/python' '--enable-optimizations' '--with-lto'")
+    assert not python.is_optimised("/home/ada/.pyenv/versions/3.11.7", "'--enable-shared'")
+    assert not python.is_optimised(None, None)
 
 
 def test_packages_in_other_versions_are_named(monkeypatch):

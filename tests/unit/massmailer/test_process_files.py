@@ -8,6 +8,7 @@ import re
 import socket
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,31 @@ def test_scripts_are_executable_posix_shell(name: str) -> None:
     assert path.stat().st_mode & stat.S_IXUSR
     assert path.read_text().startswith("#!/bin/sh\n")
     subprocess.run(["sh", "-n", path], check=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "chosen"),
+    [
+        # exit statuses: may it be used, is it optimised
+        ({"python3.12": (0, 1), "python3.11": (0, 0)}, "", "python3.11"),
+        ({"python3.12": (1, 0), "python3.11": (0, 0)}, "", "python3.11"),
+        ({"python3.12": (0, 0), "python3.11": (0, 0)}, "", "python3.12"),
+        ({"python3.12": (0, 0), "python3.11": (0, 1)}, "python3.11", "python3.11"),
+    ],
+)
+def test_setup_takes_an_optimised_python_unless_another_is_asked_for(
+    tmp_path: Path, found: dict[str, tuple[int, int]], asked: str, chosen: str
+) -> None:
+    for name, (usable, optimised) in found.items():
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\ncase "$2" in *ensurepip*) exit {usable} ;; *) exit {optimised} ;; esac\n')
+        program.chmod(0o755)
+    said = subprocess.run(
+        ["/bin/sh", "-c", ". ./bin/common.sh; find_python", "bin/setup"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "PYTHON": asked},
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.strip() == chosen
 
 
 def test_flower_credentials_stand_in_the_environment_and_not_on_the_command_line(
