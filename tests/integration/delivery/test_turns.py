@@ -15,6 +15,7 @@ from pytest_django import Settings
 from bench.sink import Sink
 from campaigns.models import Campaign
 from delivery import launch, lease, numbers, send, stop
+from delivery.claimed import Claimed
 from delivery.models import Batch
 from delivery.runtime import Runtime
 from tests.integration.delivery.test_sweep import waiting_campaign
@@ -57,10 +58,11 @@ def test_a_turn_ends_when_its_time_is_over(three_batches: list[int], monkeypatch
     assert states() == ["done", "ready", "ready"]
 
 
-def test_a_turn_ends_when_the_worker_stops(
-    three_batches: list[int], sink: Sink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stop, "is_stopping", lambda: len(sink.accepted()) >= 10)
+def test_a_turn_ends_when_the_worker_stops(three_batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told while the first batch is on its way: its windows are seen to their end, and no other batch is begun."""
+    claims, add = list[int](), Claimed.add
+    monkeypatch.setattr(Claimed, "add", lambda self, count: (claims.append(count), add(self, count)))
+    monkeypatch.setattr(stop, "is_stopping", lambda: bool(claims))
     assert send.send_for_a_turn(three_batches[0]) == 10
     assert states() == ["done", "ready", "ready"]
 
