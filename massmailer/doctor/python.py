@@ -26,7 +26,7 @@ def python_version(version: tuple[int, ...] = sys.version_info[:3], *, optimised
         optimised = is_optimised(sysconfig.get_config_var("prefix"), sysconfig.get_config_var("CONFIG_ARGS"))
     if not optimised:
         cure = "Install your distribution's Python with its venv module, remove .venv, and run bin/setup again."
-        return warn("python", f"{text}, compiled without --enable-optimizations: sending takes a fifth longer", cure)
+        return warn("python", f"{text}, compiled without --enable-optimizations: sending takes a sixth longer", cure)
     return ok("python", text)
 
 
