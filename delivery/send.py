@@ -61,6 +61,7 @@ class _Turn:
                 self._end_all_but(sender)
                 if not sender.has_claimed or time.monotonic() >= until:
                     break
+                self._tell_alarms()
                 sender = self._begin(None)
         finally:
             # whatever happened to one of them: nothing is left behind with claims open
@@ -98,11 +99,14 @@ class _Turn:
             return
         results = self._worker.run(_ended([task for _, task in ending]))
         self._settled += sum(sender.settled_count for sender, _ in ending)
-        if self._worker.alarms.tell():
-            # one of them may have paused the domain
-            self._worker.domains.expire()
+        self._tell_alarms()
         for fault in filter(None, results):
             raise fault
+
+    def _tell_alarms(self) -> None:
+        """Before the next batch: one of them may pause the domain, for batches of other receivers too."""
+        if self._worker.alarms.tell():
+            self._worker.domains.expire()
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> list[BaseException | None]:

@@ -16,9 +16,10 @@ from campaigns.models import Campaign, Lead
 from delivery import collect, launch, numbers, record, send
 from delivery.claimed import Claimed
 from delivery.engine.outcome import Kind, Outcome
-from delivery.models import Batch, Email
+from delivery.models import Batch, Email, SendingDomain
 from delivery.runtime import Runtime
 from tests.integration.delivery.test_outcomes_kept import Letter, script
+from tests.integration.delivery.test_routes import UNAUTHENTICATED
 
 MakeCampaign = Callable[..., Campaign]
 ACCEPTED = Outcome(Kind.ACCEPTED, 250, reply="ok")
@@ -160,3 +161,21 @@ def test_nothing_is_claimed_within_the_transaction_of_another_batch(
     assert send.send_for_a_turn(retry.pk) == 60
     assert not sent_too_early
     check_all_sent(60)
+
+
+def test_a_domain_that_one_batch_had_to_pause_sends_no_other(
+    make_campaign: MakeCampaign, sink: Sink, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "TURN_SECONDS", 30.0)
+    settings.WINDOW_SIZE = settings.CLAIMED_LIMIT = 30
+    campaign = make_campaign(leads=90)
+    for lead in Lead.objects.order_by("-pk")[:30]:
+        Lead.objects.filter(pk=lead.pk).update(email=f"lead{lead.pk}@gmail.com", mailbox_group="gmail")
+    sink.behave([Rule("RCPT", pattern="*@example.com", text=UNAUTHENTICATED)])
+    assert launch.launch_campaign(campaign_id=campaign.pk)
+    Batch.objects.update(published_at=None, publish_count=0)
+    refused, other = (Batch.objects.get(mailbox_group=group) for group in ("other", "gmail"))
+    send.send_for_a_turn(refused.pk)
+    assert SendingDomain.objects.get().paused_until is not None
+    other.refresh_from_db()
+    assert other.cursor == 0
