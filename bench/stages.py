@@ -73,7 +73,7 @@ def steps(size_bytes: int, tags: int, links: int) -> dict[str, Callable[[], obje
     messages = [one[0] for one in rendered if not isinstance(one, Outcome)]
     print(f"{len(messages)} messages of {sum(len(message.data) for message in messages) // LEADS} bytes")
     moment = Moment()
-    pressed = [LeadLetter(work, row, moment, 1e12).pressed() for row in leads]
+    pressed = press([LeadLetter(work, row, moment, 1e12) for row in leads])
     ready = [one[0] for one in pressed if one is not None]
     offers = Capabilities(pipelining=True, eight_bit=True, smtputf8=True, size_offered=True)
     return {

@@ -67,10 +67,6 @@ class LeadLetter:
         self._letter: Letter | None = None
         self.deadline = deadline
 
-    def pressed(self) -> Pressed | None:
-        """The message as SMTP takes it; None where only the careful way leads to it."""
-        return press([self])[0]
-
     def written(self) -> Letter:
         """The letter in full."""
         if self._letter is None:

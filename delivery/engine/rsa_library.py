@@ -73,8 +73,11 @@ def make_loadable() -> None:
 def main() -> None:
     """Make the library loadable; says what is missing, and that mail is signed all the same."""
     try:
-        make_loadable()
-        load()
+        try:
+            load()
+        except LibraryBroken:
+            make_loadable()
+            load()
     except (LibraryUnusable, OSError, subprocess.CalledProcessError) as error:
         sys.stderr.write(f"DKIM signatures will be made one by one, not by eights: {error}.\n")
 

@@ -72,7 +72,7 @@ def assignment(
 def both(work: Assignment, row: tuple[Any, ...]) -> tuple[SmtpMessage | None, object]:
     """By the short way, and by the careful one."""
     letter = LeadLetter(work, row, Moment(), 5.0)
-    pressed, careful = letter.pressed(), compose(letter.written())
+    (pressed,), careful = press([letter]), compose(letter.written())
     quick = with_signatures([pressed])[0] if pressed else None
     return quick, careful if isinstance(careful, Outcome) else with_signatures([careful])[0]
 
@@ -118,7 +118,7 @@ def test_the_short_way_gives_what_the_careful_one_gives(work: Assignment, row: t
 def test_a_window_is_written_as_each_of_its_leads_alone(work: Assignment, window: list[tuple[Any, ...]]) -> None:
     moment = Moment()
     letters = [LeadLetter(work, row, moment, 5.0) for row in window]
-    assert press(letters) == [letter.pressed() for letter in letters]
+    assert press(letters) == [one for letter in letters for one in press([letter])]
 
 
 def test_letters_of_different_windows_keep_their_own_moment_and_deadline() -> None:
