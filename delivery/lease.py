@@ -44,7 +44,7 @@ class Lease:
 async def take(connection: AsyncConnection, batch_id: int | None, rng: random.Random) -> Lease | None:
     """Lease the batch by compare-and-set; None when it is done, leased, not due or its campaign may not send.
 
-    batch_id: None for the most urgent one that nobody was woken for; None comes back where none is due.
+    batch_id: None for the most urgent one; None comes back where none is due.
     Taking over marks every position that was claimed and not recorded as unknown, in the same transaction.
     """
     token = uuid4()

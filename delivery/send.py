@@ -21,15 +21,16 @@ logger = logging.getLogger(__name__)
 
 # a person may end the pause of a domain at any moment
 LONGEST_PAUSE_SECONDS = 60.0
-# what was published meanwhile waits no longer than this and one batch
-TURN_SECONDS = 1.0
+# what is more urgent is seen between two batches; a turn ends so that the child comes back to its main process
+TURN_SECONDS = 4.0
 
 
 def send_for_a_turn(batch_id: int) -> int:
     """Send a batch, and those that are due next until the turn is over; how many positions were settled here.
 
     A batch that leaves in a fifth of a second would else cost the broker and the worker's main process more than it
-    costs PostgreSQL. The order of urgent and other batches changes with each of them.
+    costs PostgreSQL, and at the end of a turn the child's last windows are waited for with nothing behind them. The
+    most urgent is taken each time, also where somebody was woken for it: who finds his batch taken takes the next.
     """
     return _Turn(runtime.get()).run(batch_id, TURN_SECONDS)
 
@@ -37,7 +38,7 @@ def send_for_a_turn(batch_id: int) -> int:
 def send_batch(batch_id: int | None) -> int:
     """Send what is left of a batch; how many positions were settled here. 0 when it was not ours to send.
 
-    batch_id: None for the most urgent one that is due and that nobody was woken for.
+    batch_id: None for the most urgent one that is due.
     """
     return _Turn(runtime.get()).run(batch_id, 0.0)
 
@@ -55,7 +56,7 @@ class _Turn:
     def run(self, batch_id: int | None, seconds: float) -> int:
         until = time.monotonic() + seconds
         try:
-            sender = self._begin(batch_id)
+            sender = self._begin(batch_id) or (self._begin(None) if seconds else None)
             while sender is not None:
                 self._worker.run(sender.all_claimed())
                 self._end_all_but(sender)

@@ -32,17 +32,19 @@ _OPEN = """(
            SELECT id FROM found WHERE id IS NOT NULL) open"""
 
 
-def _heads(limit: str) -> str:
+# a wake-up may wait in the broker: it has a while before it counts as lost
+_WOKEN = "b.published_at >= now() - least(5 * b.publish_count, 20) * interval '1 second'"
+
+
+def _heads(limit: str, of: str = f"({_WOKEN}) IS NOT TRUE") -> str:
     """The first so many due batches of each campaign c that may send, as b, locked; none that somebody was woken for.
 
-    A wake-up may wait in the broker: it has a while before it counts as lost.
+    of: a condition for other ones.
     """
     return f"""{_OPEN} JOIN campaigns_campaign c ON c.id = open.id
       CROSS JOIN LATERAL (
            SELECT b.id, b.not_before FROM delivery_batch b
-            WHERE b.campaign_id = c.id AND {_DUE}
-              AND (b.published_at IS NULL
-                   OR b.published_at < now() - least(5 * b.publish_count, 20) * interval '1 second')
+            WHERE b.campaign_id = c.id AND {_DUE} AND {of}
             ORDER BY b.id LIMIT {limit} FOR UPDATE SKIP LOCKED) b
      WHERE {_MAY_SEND}"""  # noqa: S608 - parts of ours
 
@@ -53,14 +55,20 @@ LEASE = f"""{_TAKE}
  WHERE b.id = %(batch)s AND {_DUE} AND c.id = b.campaign_id AND {_MAY_SEND}
 {_TAKEN}"""
 
-# The same for the most urgent batch that nobody was woken for, which a child takes where it has just ended another: a
-# wake-up costs the broker and two processes 4 ms. The heads of all campaigns are locked for a moment; who asks
-# meanwhile gets the ones behind them. Among equals chance decides, so that campaigns get equal parts.
+# The same for the most urgent batch, which a child takes where it has just ended another: a wake-up costs the broker
+# and two processes 4 ms. Of equals those that nobody was woken for come first, and among these chance decides, so that
+# campaigns get equal parts. Batches are published in their order, so those that somebody was woken for are among the
+# first. The heads of all campaigns are locked for a moment; who asks meanwhile gets the ones behind them.
+_FIRST = f"SELECT b.id FROM delivery_batch b WHERE b.campaign_id = c.id AND {_DUE} ORDER BY b.id LIMIT 50"  # noqa: S608
+_WOKEN_FOR = f"{_WOKEN} AND b.id IN ({_FIRST})"
 LEASE_NEXT = f"""
-WITH head AS (
+WITH calm AS (
     SELECT b.id, {_URGENCY} AS urgency FROM {_heads("1")}
+), woken AS (
+    SELECT b.id, {_URGENCY} AS urgency FROM {_heads("1", _WOKEN_FOR)}
 ), chosen AS (
-    SELECT id FROM head ORDER BY round(urgency) DESC, random() LIMIT 1
+    SELECT id FROM (SELECT *, 0 AS place FROM calm UNION ALL SELECT *, 1 FROM woken) head
+     ORDER BY round(urgency) DESC, place, random() LIMIT 1
 ){_TAKE}
   FROM chosen, campaigns_campaign c
  WHERE b.id = chosen.id AND c.id = b.campaign_id

@@ -1,4 +1,4 @@
-"""A task of the bulk worker sends for a turn: its own batch, then the most urgent that nobody was woken for."""
+"""A task of the bulk worker sends for a turn: its own batch, then the most urgent one, again and again."""
 
 from __future__ import annotations
 
@@ -67,10 +67,26 @@ def test_a_turn_ends_when_the_worker_stops(three_batches: list[int], monkeypatch
     assert states() == ["done", "ready", "ready"]
 
 
-def test_a_batch_that_was_published_is_left_to_its_wake_up(three_batches: list[int]) -> None:
-    Batch.objects.filter(pk=three_batches[1]).update(published_at=Now(), publish_count=1)
+def test_of_equals_the_one_that_somebody_was_woken_for_comes_last(three_batches: list[int], worker: Runtime) -> None:
+    Batch.objects.filter(pk=three_batches[0]).update(published_at=Now(), publish_count=1)
+    taken = [take_next(worker) for _ in range(4)]
+    assert [one and one.ref.batch_id for one in taken] == [*three_batches[1:], three_batches[0], None]
+
+
+def test_an_urgent_batch_does_not_wait_for_its_wake_up(three_batches: list[int], worker: Runtime) -> None:
+    """All of the urgent campaign waits in the broker's queue, behind children in the middle of their turns."""
+    urgent = waiting_campaign(9, batches=2)
+    Batch.objects.filter(campaign=urgent).update(published_at=Now(), publish_count=1)
+    taken = [take_next(worker) for _ in range(3)]
+    assert [one and one.ref.campaign_id for one in taken[:2]] == [urgent.pk] * 2
+    assert [one and one.ref.batch_id for one in taken[2:]] == three_batches[:1]
+
+
+def test_who_is_woken_for_a_batch_that_was_taken_takes_the_next(three_batches: list[int], sink: Sink) -> None:
+    Batch.objects.filter(pk=three_batches[0]).update(state="done")
     assert send.send_for_a_turn(three_batches[0]) == 20
-    assert states() == ["done", "ready", "done"]
+    assert states() == ["done"] * 3
+    assert len(sink.accepted()) == 20
 
 
 def test_who_has_nothing_left_takes_nothing(three_batches: list[int]) -> None:
