@@ -20,6 +20,13 @@ def build_html(tags: int, links: int, filler_bytes: int = 0) -> str:
     return f"<html><body><p>Dear {greeting}</p>\n{offers}{filler}{end}</body></html>"
 
 
+def build_text(tags: int, links: int) -> str:
+    """The plain text to it, for those who must write it themselves."""
+    greeting = " ".join(f"{{{{ {TAGS[n % len(TAGS)]} }}}}" for n in range(tags))
+    offers = "".join(f"Offer {n}: https://shop.example/offer/{n}\n" for n in range(links))
+    return f"Dear {greeting}\n\n{offers}\nUnsubscribe: {{{{ unsubscribe_url }}}}\n"
+
+
 def build_for_size(tags: int, links: int, size_bytes: int) -> str:
     """A body whose message, with headers and plain text, has about this size. Never smaller than its own contents."""
     bare = message_bytes(build_html(tags, links))

@@ -1,6 +1,6 @@
 """What others do on the same machine against the same sink: Postfix's load generator, Django, smtplib, aiosmtplib.
 
-    python -m bench.throughput_references NAME --port PORT --count N --size BYTES
+    python -m bench.throughput_references NAME --port PORT --count N --size_bytes BYTES --tags N --links N
 
 runs one of the Python ones in a process of its own and prints {"seconds": …, "cpu_seconds": …} on one line.
 """
@@ -18,14 +18,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bench.sink import Options, Sink
+from bench.throughput_content import SENDER, SUBJECT, build_html, build_text
 
-SENDER = "news@sender.example"
 SMTP_SOURCE = shutil.which("smtp-source", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/libexec/postfix")
 SMTP_SOURCE_SESSIONS = (4, 20)
 CONNECTIONS = 20
+Loop = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ class Reference:
     def rate(self) -> float:
         """Messages a second, 0 where it did not run."""
         return self.messages / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the Python ones send, so many times. size_bytes: of a whole message. tags, links: see the campaign."""
+
+    count: int
+    size_bytes: int
+    tags: int = 4
+    links: int = 5
 
 
 def run_smtp_source(sink: Sink, count: int, size_bytes: int) -> list[Reference]:
@@ -79,12 +90,12 @@ def _smtp_source(sink: Sink, count: int, size_bytes: int, sessions: int) -> Refe
     return _measured(f"smtp-source -d -s {sessions}", sink, count, command)
 
 
-def run_python(name: str, sink: Sink, count: int, size_bytes: int) -> Reference:
+def run_python(name: str, sink: Sink, message: Message) -> Reference:
     """One of PYTHON in a process of its own."""
     if name == "aiosmtplib" and importlib.util.find_spec("aiosmtplib") is None:
         return Reference(name, missing="aiosmtplib is not installed")
-    numbers = ["--port", str(sink.port), "--count", str(count), "--size", str(size_bytes)]
-    return _measured(name, sink, count, [sys.executable, "-m", "bench.throughput_references", name, *numbers])
+    numbers = [f"--{key}={value}" for key, value in {"port": sink.port, **asdict(message)}.items()]
+    return _measured(name, sink, message.count, [sys.executable, "-m", "bench.throughput_references", name, *numbers])
 
 
 def _measured(name: str, sink: Sink, count: int, command: list[str]) -> Reference:
@@ -108,62 +119,83 @@ def _measured(name: str, sink: Sink, count: int, command: list[str]) -> Referenc
 # --- in a process of their own
 
 
-def _html(size_bytes: int) -> str:
-    return "<html><body><p>Dear {{ name }}</p>\n" + "<p>Some news for the reader of this.</p>\n" * (size_bytes // 40)
-
-
 def _prepared(size_bytes: int) -> bytes:
     head = f"From: {SENDER}\r\nTo: reader@d1.example\r\nSubject: News\r\n\r\n".encode()
     return head + b"Some news for the reader of this, in lines of some length.\r\n" * max(1, (size_bytes - 80) // 60)
 
 
-def send_django(port: int, count: int, size_bytes: int) -> None:
-    """`EmailMultiAlternatives` for each reader over one open connection, as Django's own documentation does it."""
+def django_loop(port: int, message: Message) -> Loop:
+    """The campaign's message by Django's own means: compiled templates, `EmailMultiAlternatives`, one connection."""
+    import django
     from django.conf import settings
     from django.core.mail import EmailMultiAlternatives, get_connection
+    from django.core.mail.backends.base import BaseEmailBackend
+    from django.template import Context, Engine
 
-    settings.configure(EMAIL_HOST="127.0.0.1", EMAIL_PORT=port, DEFAULT_CHARSET="utf-8")
-    html, text = _html(size_bytes - 500), "Dear {{ name }}, there is news."
-    with get_connection("django.core.mail.backends.smtp.EmailBackend", host="127.0.0.1", port=port) as connection:
-        for n in range(count):
-            message = EmailMultiAlternatives(
-                f"News for Ada{n}", text.replace("{{ name }}", f"Ada{n}"), SENDER, [f"lead{n}@d1.example"],
-                connection=connection, headers={"List-Unsubscribe": f"<https://mail.example/u/{n}>"},
-            )  # fmt: skip
-            message.attach_alternative(html.replace("{{ name }}", f"Ada{n}"), "text/html")
-            message.send()
+    settings.configure(DEFAULT_CHARSET="utf-8")
+    django.setup()
+    compile_text, tags, links = Engine().from_string, message.tags, message.links
+    subject, text = compile_text(SUBJECT), compile_text(build_text(tags, links))
+    html = compile_text(build_html(tags, links))
+
+    def write(n: int, connection: BaseEmailBackend | None = None) -> EmailMultiAlternatives:
+        door = f"https://mail.example/u/{n}"
+        lead = {"first_name": f"Ada{n}", "last_name": "Lovelace", "attributes": {"city": "Paris", "plan": "pro"}}
+        values = {"lead": lead, "unsubscribe_url": door}
+        plain = Context(values, autoescape=False)
+        written = EmailMultiAlternatives(
+            subject.render(plain), text.render(plain), SENDER, [f"lead{n}@d1.example"],
+            connection=connection, headers={"List-Unsubscribe": f"<{door}>"},
+        )  # fmt: skip
+        written.attach_alternative(html.render(Context(values)), "text/html")
+        return written
+
+    missing = message.size_bytes - len(write(message.count).message().as_bytes())
+    html = compile_text(build_html(tags, links, max(0, missing)))
+
+    def send() -> None:
+        backend = "django.core.mail.backends.smtp.EmailBackend"
+        with get_connection(backend, host="127.0.0.1", port=port) as connection:
+            for n in range(message.count):
+                write(n, connection).send()
+
+    return send
 
 
-def send_smtplib(port: int, count: int, size_bytes: int) -> None:
+def smtplib_loop(port: int, message: Message) -> Loop:
     """The standard library with one message that is ready, over one open connection."""
-    data = _prepared(size_bytes)
-    with smtplib.SMTP("127.0.0.1", port) as client:
-        for n in range(count):
-            client.sendmail(SENDER, [f"lead{n}@d1.example"], data)
+    data = _prepared(message.size_bytes)
+
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            for n in range(message.count):
+                client.sendmail(SENDER, [f"lead{n}@d1.example"], data)
+
+    return send
 
 
-def send_aiosmtplib(port: int, count: int, size_bytes: int) -> None:
+def aiosmtplib_loop(port: int, message: Message) -> Loop:
     """aiosmtplib with one message that is ready, over twenty connections."""
-    asyncio.run(_send_aiosmtplib(port, count, _prepared(size_bytes)))
-
-
-async def _send_aiosmtplib(port: int, count: int, data: bytes) -> None:
     import aiosmtplib
 
-    numbers = iter(range(count))
+    data, numbers = _prepared(message.size_bytes), iter(range(message.count))
 
     async def work() -> None:
         async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
             for n in numbers:
                 await client.sendmail(SENDER, [f"lead{n}@d1.example"], data)
 
-    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    async def all_of_them() -> None:
+        await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+
+    return lambda: asyncio.run(all_of_them())
 
 
-PYTHON: dict[str, Callable[[int, int, int], None]] = {
-    "django": send_django,
-    "smtplib": send_smtplib,
-    "aiosmtplib": send_aiosmtplib,
+# each makes ready, which is not measured, and gives the loop that sends: port, message
+PYTHON: dict[str, Callable[[int, Message], Loop]] = {
+    "django": django_loop,
+    "smtplib": smtplib_loop,
+    "aiosmtplib": aiosmtplib_loop,
 }
 
 
@@ -176,12 +208,13 @@ def open_sink(latency_ms: float, *, chunking: bool = True) -> Sink:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=sorted(PYTHON))
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--size", type=int, required=True)
-    given = parser.parse_args()
+    for name in ("port", *Message.__dataclass_fields__):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    given = vars(parser.parse_args())
+    name, port = given.pop("name"), given.pop("port")
+    send = PYTHON[name](port, Message(**given))
     started, used = time.perf_counter(), time.process_time()
-    PYTHON[given.name](given.port, given.count, given.size)
+    send()
     print(json.dumps({"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - used}))
 
 

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from email import message_from_bytes, policy
 
 import pytest
 
 from bench.sink import Options, Sink
 from bench.throughput_content import build_for_size, build_html, message_bytes
 from bench.throughput_meter import Meter
-from bench.throughput_references import Reference, send_smtplib
+from bench.throughput_references import Message, Reference, run_python, smtplib_loop
 from bench.throughput_references import together as references_together
 from bench.throughput_report import Report
 from bench.throughput_stack import Sent, together
@@ -79,10 +80,24 @@ def test_what_failed_in_one_turn_is_told_of_all() -> None:
 
 def test_the_sink_tells_of_recipients_that_come_again() -> None:
     with Sink(Options(keep_recipients=False, once=True)) as sink:
-        send_smtplib(sink.port, 3, 500)
-        send_smtplib(sink.port, 2, 500)
+        smtplib_loop(sink.port, Message(3, 500))()
+        smtplib_loop(sink.port, Message(2, 500))()
         stats = sink.stats()
     assert (stats["messages"], stats["distinct_recipients"], stats["repeats"]) == (5, 3, 2)
+
+
+def test_django_sends_what_the_campaign_sends() -> None:
+    """As large, with merge tags filled in and links in both parts: doing less, it would be no reference."""
+    with Sink(Options(keep_content=True)) as sink:
+        done = run_python("django", sink, Message(count=3, size_bytes=5000, tags=2, links=3))
+        (_, _, third) = sink.messages()
+    assert (done.missing, done.messages) == ("", 3)
+    assert len(third.content) == pytest.approx(5000, rel=0.03)
+    written = message_from_bytes(third.content, policy=policy.default)
+    assert written["Subject"] == "News for Ada2"
+    for part in written.get_payload():
+        assert "Dear Ada2 Lovelace" in part.get_content()
+        assert part.get_content().count("https://shop.example/") == 3
 
 
 def test_the_report_has_rates_ratios_and_processor_time() -> None:
