@@ -9,11 +9,12 @@ class DeliveryConfig(AppConfig):
         from campaigns.leads.erase import register_eraser
         from campaigns.leads.person import register_exporter, register_person_eraser
         from campaigns.panels import register_panel
+        from campaigns.services.duplicates import register_copier
         from campaigns.services.pace import register_pace_listener
         from campaigns.services.pool_choice import Keeper, register_pool_keeper
         from campaigns.services.preflight import register_check
         from campaigns.state_changes import register_state_listener
-        from delivery import frequency, opening, person, pools, sweep
+        from delivery import frequency, guardrails, opening, person, pools, sweep
         from delivery.erase import scrub_ledger
         from delivery.pace_check import check_duration, check_frequency_cap, check_local_time
         from delivery.panel import decisions_panel, departure_panel, hours_panel, pool_panel
@@ -39,3 +40,5 @@ class DeliveryConfig(AppConfig):
         register_pace_listener(opening.reopen)
         register_state_listener(sweep.wake_at_once)
         register_pool_keeper(Keeper(pools.set_campaign_pool, pools.CHOSEN))
+        register_copier(pools.copy_choice)
+        register_copier(guardrails.copy_limits)

@@ -40,6 +40,12 @@ def limits_of(own: CampaignGuardrail | None, everywhere: GuardrailPolicy) -> Lim
     return Limits(percent, everywhere.first, everywhere.window, everywhere.least)
 
 
+def copy_limits(campaign_id: int, copy_id: int) -> None:
+    """Give a copy its campaign's own limits, nothing of what was counted. Switched off they were for that one alone."""
+    for own in CampaignGuardrail.objects.filter(campaign_id=campaign_id).values(*KINDS):
+        CampaignGuardrail.objects.create(campaign_id=copy_id, **own)
+
+
 def check() -> list[int]:
     """Look at all campaigns that send; ids of those that were paused. Twice at once is harmless: one pause wins."""
     sending = Campaign.objects.filter(state=Campaign.State.SENDING).only("name", *NUMBERS)

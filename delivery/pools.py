@@ -74,6 +74,12 @@ def set_campaign_pool(*, campaign_id: int, pool_id: int | None) -> None:
         CampaignPool.objects.update_or_create(campaign_id=campaign_id, defaults={"pool_id": pool_id})
 
 
+def copy_choice(campaign_id: int, copy_id: int) -> None:
+    """Let a copy leave by the pool that was chosen for its campaign; by the usual one where none was."""
+    for chosen in CampaignPool.objects.filter(campaign_id=campaign_id):
+        CampaignPool.objects.create(campaign_id=copy_id, pool_id=chosen.pool_id)
+
+
 def make_default(*, pool_id: int) -> None:
     """Make a shared pool its stream's default one. Raises PoolRefused, Pool.DoesNotExist."""
     with transaction.atomic():

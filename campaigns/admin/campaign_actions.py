@@ -20,6 +20,7 @@ from campaigns.admin.campaign_dialogs import LaunchForm, ScheduleForm
 from campaigns.admin.pace import ChangePaceForm
 from campaigns.models import Campaign
 from campaigns.services import pace, states
+from campaigns.services.duplicates import duplicate_campaign
 from campaigns.services.errors import CampaignInvalid
 
 State = Campaign.State
@@ -33,23 +34,10 @@ OFFERED: dict[str, tuple[str, ...]] = {
     State.SENT: ("duplicate",),
     State.CANCELLED: ("duplicate",),
 }
-# what a copy does not take over: identity, state, times and numbers
-COPIED_FIELDS = (
-    "subject", "preheader", "from_name", "from_email", "reply_to", "template", "body_format", "body", "text", "segment",
-    "mailing_list", "topic", "priority", "max_per_hour", "send_from", "send_until", "send_weekdays", "by_local_time",
-    "ignores_frequency_cap",
-)  # fmt: skip
 
 
 def page_of_campaign(object_id: str | int) -> str:
     return reverse("admin:campaigns_campaign_change", args=[object_id])
-
-
-def duplicate_campaign(campaign: Campaign, by: Any) -> Campaign:
-    """A new draft with the same content and audience."""
-    name = f"Copy of {campaign.name}"[: Campaign._meta.get_field("name").max_length]
-    copied = {field: getattr(campaign, field) for field in COPIED_FIELDS}
-    return Campaign.objects.create(name=name, created_by=by, **copied)
 
 
 class CampaignActions(ModelAdmin):
@@ -200,13 +188,13 @@ class CampaignActions(ModelAdmin):
         permissions=["duplicate"],
         dialog={
             "title": "Duplicate this campaign?",
-            "description": "A new draft with the same content and audience. Nothing is sent.",
+            "description": "A new draft with the same content, audience, pace, pool and limits. Nothing is sent.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Duplicate",
         },
     )
     def duplicate(self, request: HttpRequest, _form: BaseDialogForm, object_id: str) -> HttpResponse:
-        copy = duplicate_campaign(find(Campaign, object_id), request.user)
+        copy = duplicate_campaign(find(Campaign, object_id), by=request.user)
         self.log_addition(request, copy, [{"added": {}}])
         messages.success(request, "This is the copy. Give it a name of its own.")
         return finish(request, page_of_campaign(copy.pk))

@@ -66,6 +66,10 @@ class Schedule(Given):
     at: Moment = Field(description="When to send, with its time zone: `2026-05-04T09:00:00+02:00`.")
 
 
+class Duplicate(Given):
+    name: str = Field("", max_length=200, description="`Copy of …` when left out.")
+
+
 class CampaignListed(Schema):
     id: int
     name: str

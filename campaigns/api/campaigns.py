@@ -16,6 +16,7 @@ from campaigns.api.campaign_schemas import (
     CampaignListed,
     CampaignOut,
     CampaignSearch,
+    Duplicate,
     PreflightOut,
     ProblemOut,
     Schedule,
@@ -27,6 +28,7 @@ from campaigns.api.schemas import Id
 from campaigns.models import Campaign, MailingList, Segment, Template, Topic
 from campaigns.services import drafts, states
 from campaigns.services.campaigns import create_campaign
+from campaigns.services.duplicates import duplicate_campaign
 from campaigns.services.headers import Sender
 from campaigns.services.pace import Pace
 from campaigns.services.pool_choice import choose_pool, with_pool
@@ -125,6 +127,17 @@ def delete_one_draft(request: HttpRequest, campaign_id: Id) -> HttpResponse:
     """
     drafts.delete_draft(demand_campaign(campaign_id))
     return HttpResponse(status=204)
+
+
+@router.create("/{campaign_id}/duplicate", response={201: CampaignOut}, example={"name": "Spring sale, again"})
+def duplicate_one_campaign(request: HttpRequest, campaign_id: Id, duplicate: Duplicate) -> HttpResponse:
+    """Duplicate a campaign.
+
+    A new draft with the same content, audience, pace, pool and limits, whatever became of the first. A feed is not
+    copied: its lines are of one mailing.
+    """
+    made = duplicate_campaign(find_campaign(campaign_id), name=duplicate.name.strip(), by=caller(request).created_by)
+    return etags.answer(request, CampaignOut.from_orm(find_campaign(made.pk)), 201)
 
 
 @router.read("/{campaign_id}/preflight", response=PreflightOut)

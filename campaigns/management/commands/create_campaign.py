@@ -13,7 +13,7 @@ from django.db import transaction
 from campaigns.content import Problem
 from campaigns.content.problems import WRITTEN
 from campaigns.management.pace_options import add_pace_arguments, pace_of
-from campaigns.models import Campaign, MailingList
+from campaigns.models import Campaign, MailingList, Topic
 from campaigns.segments import ValueInvalid
 from campaigns.segments.members import find_list
 from campaigns.services.campaigns import CampaignInvalid, FeedInvalid, FeedResult, create_campaign, load_feed
@@ -44,6 +44,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--text", type=Path, metavar="FILE", help="the plain-text part; made from the body if left out"
         )
+        parser.add_argument("--topic", metavar="NAME", help="who declined this topic is skipped")
         parser.add_argument("--reply-to", default="", metavar="ADDRESS")
         parser.add_argument(
             "--priority", type=int, default=5, metavar="N", help="0 to 9; 9 is the most urgent (default: 5)"
@@ -73,6 +74,7 @@ class Command(BaseCommand):
                     by_local_time=options["local_time"],
                     segment=condition,
                     mailing_list=list_named(options["list_name"]) if options["list_name"] is not None else None,
+                    topic=topic_named(options["topic"]) if options["topic"] is not None else None,
                 )
                 if options["feed"]:
                     self.load(campaign, options["feed"])
@@ -140,6 +142,14 @@ def list_named(name: str) -> MailingList:
         return MailingList.objects.get(pk=find_list(name).pk)
     except ValueInvalid as error:
         raise CommandError(f"--list: {error}") from error
+
+
+def topic_named(name: str) -> Topic:
+    found = Topic.objects.filter(name=name).first()
+    if found is None:
+        known = ", ".join(Topic.objects.values_list("name", flat=True)[:LINES_SHOWN]) or "none yet"
+        raise CommandError(f"--topic: there is no topic {name!r}; topics: {known}")
+    return found
 
 
 def read_text(path: Path, limit_bytes: int) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from campaigns.admin.campaign_form import CampaignForm
 from campaigns.models import Campaign, Topic
 from delivery import pools
-from delivery.models import Pool, PoolMember, Provider
+from delivery.models import CampaignGuardrail, CampaignPool, Pool, PoolMember, Provider
 from tests.api_client import Program, places
 from tests.people import a_campaign, a_lead, a_list, a_template
 
@@ -49,6 +49,37 @@ def test_a_campaign_goes_through_its_life() -> None:
     campaign = Campaign.objects.get()
     assert campaign.created_by == boss
     assert (campaign.mailing_list_id, campaign.send_from) == (mailing_list.pk, dt.time(9))
+
+
+def test_a_copy_takes_the_choices_and_nothing_of_what_became_of_it() -> None:
+    boss, topic = User.objects.create(username="boss"), Topic.objects.create(name="Offers")
+    pool = Pool.objects.create(name="Warm", stream="marketing")
+    campaign = a_campaign(state="cancelled", topic=topic, max_per_hour=500)
+    CampaignPool.objects.create(campaign=campaign, pool=pool)
+    counted = {"tripped": 3, "is_tripped": True, "samples": [[1, 1, 0, 0, 0]]}
+    CampaignGuardrail.objects.create(campaign=campaign, is_on=False, bounces=2.5, **counted)
+    program = Program(created_by=boss)
+
+    made = program.post(f"campaigns/{campaign.pk}/duplicate", {"name": "Again"})
+    unnamed = program.post(f"campaigns/{campaign.pk}/duplicate", {})
+
+    assert (made.status_code, unnamed.status_code) == (201, 201)
+    copy = Campaign.objects.get(pk=made.json()["id"])
+    assert (copy.name, copy.state, copy.created_by) == ("Again", "draft", boss)
+    assert unnamed.json()["name"] == f"Copy of {campaign.name}"
+    assert (copy.body, copy.topic, copy.max_per_hour) == (campaign.body, topic, 500)
+    assert made.json()["pool_id"] == pool.pk
+    assert program.get(f"campaigns/{copy.pk}/guardrails").json()["bounces"] == 2.5
+    kept = CampaignGuardrail.objects.get(campaign=copy)
+    assert (kept.is_on, kept.tripped, kept.is_tripped, kept.samples) == (True, 0, False, [])
+
+
+def test_a_copy_of_nothing_and_a_name_too_long_are_refused() -> None:
+    assert Program().post("campaigns/999/duplicate", {}).status_code == 404
+    refused = Program().post(f"campaigns/{a_campaign().pk}/duplicate", {"name": "x" * 201})
+    assert refused.status_code == 422
+    assert "name" in str(places(refused))
+    assert Campaign.objects.count() == 1
 
 
 def test_a_template_fills_what_is_left_out() -> None:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.models import Campaign, FeedEntry, Segment, Topic
+from delivery.models import CampaignPool, Pool
 from tests.people import BODY, a_campaign, a_lead, a_list, a_template, boss, somebody
 
 pytestmark = pytest.mark.django_db
@@ -290,6 +291,8 @@ def test_a_copy_is_a_draft_with_the_same_content_and_no_numbers(client: Client) 
     topic = Topic.objects.create(name="Offers")
     campaign = a_campaign(state="sent", from_name="Shop", priority=8, topic=topic)
     Campaign.objects.filter(pk=campaign.pk).update(audience=10, sent=10)
+    pool = Pool.objects.create(name="Warm", stream="marketing")
+    CampaignPool.objects.create(campaign=campaign, pool=pool)
 
     response = press(client, campaign, "duplicate")
 
@@ -298,6 +301,8 @@ def test_a_copy_is_a_draft_with_the_same_content_and_no_numbers(client: Client) 
     assert (copy.body, copy.mailing_list, copy.priority) == (campaign.body, campaign.mailing_list, 8)
     # or it would go to those who have declined the topic
     assert copy.topic == topic
+    # or it would leave by providers that nobody chose for it
+    assert copy.delivery_pool.pool == pool
     assert response["HX-Redirect"] == change_page(copy)
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from campaigns.models import Campaign, FeedEntry, Lead, MailingList, Segment
+from campaigns.models import Campaign, FeedEntry, Lead, MailingList, Segment, Topic
 
 pytestmark = pytest.mark.django_db
 BODY = 'Hello {{ lead.first_name }}\n<a href="{{ unsubscribe_url }}">Unsubscribe</a>\n'
@@ -179,3 +179,11 @@ def test_missing_and_doubled_options_are_refused(desk: Desk, changes: dict[str, 
     with pytest.raises(CommandError, match=r"required|not allowed"):
         desk.run(**changes)
     assert not Campaign.objects.exists()
+
+
+def test_a_topic_is_named_and_one_that_is_not_there_refused(desk: Desk) -> None:
+    assert desk.refused(topic="Offers") == "--topic: there is no topic 'Offers'; topics: none yet"
+    Topic.objects.create(name="Events")
+    assert "topics: Events" in desk.refused(topic="Offers")
+    out, _ = desk.run(topic="Events")
+    assert Campaign.objects.get(pk=int(out)).topic == Topic.objects.get()
