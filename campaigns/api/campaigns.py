@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from django.contrib.admin.models import ADDITION, DELETION
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from ninja import Query
@@ -22,6 +23,7 @@ from campaigns.api.campaign_schemas import (
     Schedule,
 )
 from campaigns.api.errors import At, invalid, not_found
+from campaigns.api.history import note
 from campaigns.api.paging import Page, page_by_id
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import Id
@@ -83,6 +85,7 @@ def create_draft(request: HttpRequest, campaign: CampaignIn) -> HttpResponse:
     )
     if "pool_id" in given:
         _choose_pool(request, made.pk, given["pool_id"])
+    note(request, made, "The draft was made.", ADDITION)
     return etags.answer(request, CampaignOut.from_orm(find_campaign(made.pk)), 201)
 
 
@@ -100,6 +103,7 @@ def change_one_draft(request: HttpRequest, campaign_id: Id, campaign: CampaignCh
     stood in max_per_hour, send_from, send_until, topic_id and pool_id, and is the same as left out elsewhere.
     """
     given = campaign.given() | campaign.cleared(*CLEARABLE)
+    named = ", ".join(sorted(given))
     audience = _audience(given)
     for name in ("segment_id", "list_id"):
         given.pop(name, None)
@@ -116,6 +120,7 @@ def change_one_draft(request: HttpRequest, campaign_id: Id, campaign: CampaignCh
         if pool_id != before.pool_id:
             _choose_pool(request, campaign_id, pool_id)
         changed = find_campaign(campaign_id)
+        note(request, changed, f"The draft was changed ({named}).")
     return etags.answer(request, CampaignOut.from_orm(changed))
 
 
@@ -125,7 +130,10 @@ def delete_one_draft(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     Campaigns in other states stay: what was sent must be explainable.
     """
-    drafts.delete_draft(demand_campaign(campaign_id))
+    with transaction.atomic():
+        # before it is gone: history keeps its name
+        note(request, find_campaign(campaign_id), "The draft was deleted.", DELETION)
+        drafts.delete_draft(campaign_id)
     return HttpResponse(status=204)
 
 
@@ -136,7 +144,9 @@ def duplicate_one_campaign(request: HttpRequest, campaign_id: Id, duplicate: Dup
     A new draft with the same content, audience, pace, pool and limits, whatever became of the first. A feed is not
     copied: its lines are of one mailing.
     """
-    made = duplicate_campaign(find_campaign(campaign_id), name=duplicate.name.strip(), by=caller(request).created_by)
+    first = find_campaign(campaign_id)
+    made = duplicate_campaign(first, name=duplicate.name.strip(), by=caller(request).created_by)
+    note(request, made, f"A copy of “{first.name}”.", ADDITION)
     return etags.answer(request, CampaignOut.from_orm(find_campaign(made.pk)), 201)
 
 
@@ -159,7 +169,7 @@ def schedule_one_campaign(request: HttpRequest, campaign_id: Id, schedule: Sched
 
     Preflight runs first. The audience is worked out when the time has come.
     """
-    return _moved(request, campaign_id, states.schedule_campaign, at=schedule.at)
+    return _moved(request, campaign_id, states.schedule_campaign, "The campaign is scheduled.", at=schedule.at)
 
 
 @router.create("/{campaign_id}/launch", response=CampaignOut, verb="launch")
@@ -168,13 +178,13 @@ def launch_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     Preflight runs first; content and audience are frozen, and sending begins within seconds.
     """
-    return _moved(request, campaign_id, states.schedule_campaign)
+    return _moved(request, campaign_id, states.schedule_campaign, "The campaign is launched.")
 
 
 @router.create("/{campaign_id}/unschedule", response=CampaignOut, verb="launch")
 def unschedule_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
     """Put a scheduled campaign back to draft."""
-    return _moved(request, campaign_id, states.unschedule_campaign)
+    return _moved(request, campaign_id, states.unschedule_campaign, "The campaign is a draft again.")
 
 
 @router.create("/{campaign_id}/pause", response=CampaignOut, verb="launch")
@@ -183,7 +193,7 @@ def pause_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     E-mails that are being handed over are finished; no new ones begin until it is resumed.
     """
-    return _moved(request, campaign_id, states.pause_campaign)
+    return _moved(request, campaign_id, states.pause_campaign, "The campaign is paused.")
 
 
 @router.create("/{campaign_id}/resume", response=CampaignOut, verb="launch")
@@ -192,7 +202,7 @@ def resume_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     It goes on where it stopped. Nobody gets a second copy.
     """
-    return _moved(request, campaign_id, states.resume_campaign)
+    return _moved(request, campaign_id, states.resume_campaign, "The campaign goes on.")
 
 
 @router.create("/{campaign_id}/cancel", response=CampaignOut, verb="launch")
@@ -201,12 +211,14 @@ def cancel_one_campaign(request: HttpRequest, campaign_id: Id) -> HttpResponse:
 
     What has been sent stays sent; all other leads are recorded as skipped.
     """
-    return _moved(request, campaign_id, states.cancel_campaign)
+    return _moved(request, campaign_id, states.cancel_campaign, "The campaign is cancelled.")
 
 
-def _moved(request: HttpRequest, campaign_id: int, change: Any, **options: Any) -> HttpResponse:
+def _moved(request: HttpRequest, campaign_id: int, change: Any, words: str, **options: Any) -> HttpResponse:
     change(campaign_id=demand_campaign(campaign_id), by=caller(request), **options)
-    return etags.answer(request, CampaignOut.from_orm(find_campaign(campaign_id)))
+    moved = find_campaign(campaign_id)
+    note(request, moved, words)
+    return etags.answer(request, CampaignOut.from_orm(moved))
 
 
 def demand_campaign(campaign_id: int) -> int:

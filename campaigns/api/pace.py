@@ -11,6 +11,7 @@ from campaigns.api import etags
 from campaigns.api.callers import caller
 from campaigns.api.campaign_schemas import CampaignOut, PaceFields
 from campaigns.api.campaigns import demand_campaign, find_campaign
+from campaigns.api.history import note
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import Id
 from campaigns.services.pace import Pace, change_pace
@@ -36,4 +37,5 @@ def change_pace_under_way(request: HttpRequest, campaign_id: Id, pace: PaceField
         days = tuple(given.pop("send_weekdays", before.send_weekdays))
         wanted = Pace(**{**before.fields(), **given, "send_weekdays": days})
         change_pace(campaign_id=campaign_id, pace=wanted, before=before, by=caller(request))
+        note(request, found, "The pace was changed.")
     return etags.answer(request, CampaignOut.from_orm(find_campaign(campaign_id)))

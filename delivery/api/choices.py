@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field
 
 from campaigns.api.campaigns import find_campaign
+from campaigns.api.history import note
 from campaigns.api.router import ApiRouter
 from campaigns.api.schemas import MOST_ID, Given, Id
 from campaigns.models import Campaign
@@ -66,7 +67,9 @@ def choose_campaign_pool(request: HttpRequest, campaign_id: Id, pool: PoolIn) ->
     """
     campaign = _alive(campaign_id)
     pools.set_campaign_pool(campaign_id=campaign.pk, pool_id=pool.pool_id)
-    return _pool_of(campaign)
+    chosen = _pool_of(campaign)
+    note(request, campaign, f"The campaign leaves by the pool {chosen.name}, {chosen.why}.")
+    return chosen
 
 
 @router.read("/{campaign_id}/guardrails", response=GuardrailOut)
@@ -86,6 +89,8 @@ def change_guardrails(request: HttpRequest, campaign_id: Id, guardrail: Guardrai
     campaign = _alive(campaign_id)
     wanted = guardrail.given() | guardrail.cleared(*KINDS)
     CampaignGuardrail.objects.update_or_create(campaign=campaign, defaults=wanted)
+    is_off = wanted.get("is_on") is False
+    note(request, campaign, "Its guardrails are off." if is_off else "Its guardrails were changed.")
     return _guardrails_of(campaign)
 
 

@@ -6,7 +6,9 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 
 from campaigns.admin.campaign_form import CampaignForm
@@ -14,7 +16,7 @@ from campaigns.models import Campaign, Topic
 from delivery import pools
 from delivery.models import CampaignGuardrail, CampaignPool, Pool, PoolMember, Provider
 from tests.api_client import Program, places
-from tests.people import a_campaign, a_lead, a_list, a_template
+from tests.people import a_campaign, a_lead, a_list, a_template, boss
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +82,39 @@ def test_a_copy_of_nothing_and_a_name_too_long_are_refused() -> None:
     assert refused.status_code == 422
     assert "name" in str(places(refused))
     assert Campaign.objects.count() == 1
+
+
+def test_what_a_program_did_stands_in_the_history_of_the_campaign() -> None:
+    client = boss()
+    program, nobody = Program(created_by=User.objects.get()), Program()
+    pool = Pool.objects.create(name="Warm", stream="marketing")
+    made = program.post("campaigns", draft(list_id=a_list("News", a_lead()).pk))
+    path = f"campaigns/{made.json()['id']}"
+
+    program.patch(path, {"subject": "Good morning", "priority": 7})
+    program.call("PUT", f"{path}/pool", {"pool_id": pool.pk})
+    program.patch(f"{path}/guardrails", {"is_on": False})
+    copy = program.post(f"{path}/duplicate", {"name": "Again"}).json()["id"]
+    gone = nobody.post(f"{path}/duplicate", {"name": "Of nobody's"}).json()["id"]
+    program.delete(f"campaigns/{copy}")
+    program.post(f"{path}/launch")
+    assert program.patch(f"{path}/pace", {"max_per_hour": 5}).status_code == 409
+    Campaign.objects.update(state="sending")
+    program.patch(f"{path}/pace", {"max_per_hour": 6})
+
+    page = client.get(reverse("admin:campaigns_campaign_history", args=[made.json()["id"]])).content.decode()
+    told = [
+        "The draft was made.", "The draft was changed (priority, subject).", "The campaign leaves by the pool Warm",
+        "Its guardrails are off.", "The campaign is launched.", "The pace was changed.",
+    ]  # fmt: skip
+    assert [words for words in told if f"By the API key “Test”: {words}" not in page] == []
+    # what was refused did not happen
+    assert page.count("The pace was changed.") == 1
+    others = LogEntry.objects.exclude(object_id=made.json()["id"]).order_by("pk")
+    assert [(one.object_id, one.object_repr, one.is_deletion()) for one in others] == [
+        (str(copy), "Again", False), (str(copy), "Again", True),
+    ]  # fmt: skip
+    assert Campaign.objects.filter(pk=gone).exists()
 
 
 def test_a_template_fills_what_is_left_out() -> None:
