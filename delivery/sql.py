@@ -36,17 +36,19 @@ _OPEN = """(
 _WOKEN = "b.published_at >= now() - least(5 * b.publish_count, 20) * interval '1 second'"
 
 
-def _heads(limit: str, of: str = f"({_WOKEN}) IS NOT TRUE") -> str:
-    """The first so many due batches of each campaign c that may send, as b, locked; none that somebody was woken for.
-
-    of: a condition for other ones.
-    """
+def _heads(rows: str) -> str:
+    """Rows of due batches, as b, for each campaign c that may send and has any."""
     return f"""{_OPEN} JOIN campaigns_campaign c ON c.id = open.id
-      CROSS JOIN LATERAL (
+      CROSS JOIN LATERAL ({rows}) b
+     WHERE {_MAY_SEND}"""
+
+
+def _calm(limit: str) -> str:
+    """The first so many of a campaign, locked; none that somebody was woken for."""
+    return f"""
            SELECT b.id, b.not_before FROM delivery_batch b
-            WHERE b.campaign_id = c.id AND {_DUE} AND {of}
-            ORDER BY b.id LIMIT {limit} FOR UPDATE SKIP LOCKED) b
-     WHERE {_MAY_SEND}"""  # noqa: S608 - parts of ours
+            WHERE b.campaign_id = c.id AND {_DUE} AND ({_WOKEN}) IS NOT TRUE
+            ORDER BY b.id LIMIT {limit} FOR UPDATE SKIP LOCKED"""  # noqa: S608 - parts of ours
 
 
 # Compare-and-set of the lease. The state of the campaign is looked at again by every claim. 0.6 ms.
@@ -59,16 +61,19 @@ LEASE = f"""{_TAKE}
 # and two processes 4 ms. Of equals those that nobody was woken for come first, and among these chance decides, so that
 # campaigns get equal parts. Batches are published in their order, so those that somebody was woken for are among the
 # first. The heads of all campaigns are locked for a moment; who asks meanwhile gets the ones behind them.
-_FIRST = f"SELECT b.id FROM delivery_batch b WHERE b.campaign_id = c.id AND {_DUE} ORDER BY b.id LIMIT 50"  # noqa: S608
-_WOKEN_FOR = f"{_WOKEN} AND b.id IN ({_FIRST})"
+_FIRST_WOKEN = f"""
+           SELECT b.id, b.not_before
+             FROM (SELECT b.id FROM delivery_batch b
+                    WHERE b.campaign_id = c.id AND {_DUE} ORDER BY b.id LIMIT 50) first
+             JOIN delivery_batch b ON b.id = first.id
+            WHERE {_DUE} AND {_WOKEN}
+            ORDER BY b.id LIMIT 1 FOR UPDATE OF b SKIP LOCKED"""  # noqa: S608 - parts of ours
+_NEXT = f"SELECT *, 0 AS place FROM ({_calm('1')}) calm UNION ALL SELECT *, 1 FROM ({_FIRST_WOKEN}) woken"  # noqa: S608
 LEASE_NEXT = f"""
-WITH calm AS (
-    SELECT b.id, {_URGENCY} AS urgency FROM {_heads("1")}
-), woken AS (
-    SELECT b.id, {_URGENCY} AS urgency FROM {_heads("1", _WOKEN_FOR)}
+WITH head AS (
+    SELECT b.id, b.place, {_URGENCY} AS urgency FROM {_heads(_NEXT)}
 ), chosen AS (
-    SELECT id FROM (SELECT *, 0 AS place FROM calm UNION ALL SELECT *, 1 FROM woken) head
-     ORDER BY round(urgency) DESC, place, random() LIMIT 1
+    SELECT id FROM head ORDER BY round(urgency) DESC, place, random() LIMIT 1
 ){_TAKE}
   FROM chosen, campaigns_campaign c
  WHERE b.id = chosen.id AND c.id = b.campaign_id
@@ -233,7 +238,7 @@ UPDATE campaigns_lead SET status = 'bounced', updated_at = now()
 PUBLISH_BATCHES = f"""
 WITH due AS (
     SELECT b.id, row_number() OVER (PARTITION BY c.id ORDER BY b.id) AS turn, {_URGENCY} AS urgency
-      FROM {_heads("%(limit)s")}
+      FROM {_heads(_calm("%(limit)s"))}
 ), chosen AS (
     SELECT id, row_number() OVER (ORDER BY round(urgency) DESC, turn, id) AS place FROM due ORDER BY place
      LIMIT %(limit)s

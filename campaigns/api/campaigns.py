@@ -120,7 +120,8 @@ def change_one_draft(request: HttpRequest, campaign_id: Id, campaign: CampaignCh
         if pool_id != before.pool_id:
             _choose_pool(request, campaign_id, pool_id)
         changed = find_campaign(campaign_id)
-        note(request, changed, f"The draft was changed ({named}).")
+        if named:
+            note(request, changed, f"The draft was changed ({named}).")
     return etags.answer(request, CampaignOut.from_orm(changed))
 
 
