@@ -421,6 +421,34 @@ def test_the_launch_dialog_is_reached_and_left_by_keyboard(visit: Open) -> None:
     expect(page.get_by_text("The campaign is on its way.")).to_be_visible()
 
 
+def test_a_dialog_in_a_tab_of_its_own_is_a_page(visit: Open) -> None:
+    """As somebody has it who opens an action's link in a new tab."""
+    campaign = a_campaign(state="sending")
+    change = reverse("admin:campaigns_campaign_change", args=[campaign.pk])
+    watched = visit()
+    page = watched.open(change)
+    address = page.locator("#header-inner").get_by_role("link", name="Cancel").get_attribute("href")
+    assert address
+
+    page.evaluate("address => { location.href = address }", address)
+    expect(page).to_have_title(re.compile("^ *Cancel this campaign"))
+    button = page.get_by_role("button", name="Cancel the campaign")
+    expect(button).to_be_visible()
+    assert button.evaluate("node => getComputedStyle(node).backgroundColor") != "rgba(0, 0, 0, 0)"
+    assert not watched.is_too_wide()
+    page.get_by_role("button", name="Back").click()
+    page.wait_for_url(f"**{change}")
+
+    page = watched.open(address)
+    page.get_by_role("button", name="Close").click()
+    page.wait_for_url(f"**{reverse('admin:index')}")
+
+    page = watched.open(address)
+    page.get_by_role("button", name="Cancel the campaign").click()
+    page.wait_for_url(f"**{change}")
+    assert Campaign.objects.get().state == "cancelled"
+
+
 def test_what_is_for_good_begins_at_the_way_back(visit: Open) -> None:
     lead = a_lead()
     page = visit().open(reverse("admin:campaigns_lead_change", args=[lead.pk]))
