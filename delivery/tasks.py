@@ -33,7 +33,10 @@ from delivery.messages import content, copies
 
 @shared_task(name="delivery.send_batch", acks_late=False)
 def send_batch(batch_id: int) -> int:
-    """Send what is left of a batch and what is due next, then wake others. A second copy finds the lease taken."""
+    """Send what is left of a batch and what is due next, then wake others.
+
+    A second copy finds the lease taken and another batch, or none.
+    """
     settled = send.send_for_a_turn(batch_id)
     if settled:
         sweep.publish_batches()
