@@ -212,7 +212,7 @@ def test_a_campaign_with_errors_shows_them_and_is_not_launched(client: Client) -
     campaign = a_campaign(body="<mjml><mj-body></mj-body></mjml>")
     address = reverse("admin:campaigns_campaign_launch", args=[campaign.pk])
 
-    dialog = client.get(address).content.decode()
+    dialog = client.get(address, headers={"HX-Request": "true"}).content.decode()
     answer = press(client, campaign, "launch").content.decode()
 
     assert "unsubscribe link" in dialog
