@@ -369,7 +369,8 @@ class BatchSender:
             try:
                 await self._route.settle_ahead()
                 async with self._worker.working() as connection:
-                    await self._worker.usage.flush(connection)
+                    if self._worker.usage.is_due:
+                        await self._worker.usage.flush(connection)
                     await self._release(connection)
                 return
             except DatabaseAway as error:

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -17,10 +18,13 @@ from delivery.database import AsyncConnection, DatabaseAway
 from delivery.engine.outcome import Kind, Outcome
 from delivery.opening import zone_of
 from delivery.record import BatchRef, settle_rows
+from delivery.statement import Statement
 from delivery.terms import seconds_until_open
 from delivery.window import Result
 
 logger = logging.getLogger(__name__)
+LEASE_NEXT_FRESH = Statement("lease_next_fresh", sql.LEASE_NEXT_FRESH)
+RELEASE = Statement("release", sql.RELEASE)
 
 
 @dataclass(slots=True)
@@ -48,17 +52,23 @@ async def take(connection: AsyncConnection, batch_id: int | None, rng: random.Ra
     Taking over marks every position that was claimed and not recorded as unknown, in the same transaction.
     """
     token = uuid4()
+    parameters = {"batch": batch_id, "token": token, "lease": settings.LEASE_SECONDS}
+    if batch_id is None and (rows := await LEASE_NEXT_FRESH.run(connection, parameters)):
+        return _lease(token, rows[0])
     async with connection.transaction():
-        parameters = {"batch": batch_id, "token": token, "lease": settings.LEASE_SECONDS}
         statement = sql.LEASE_NEXT if batch_id is None else sql.LEASE
         row = await (await connection.execute(statement, parameters)).fetchone()
         if row is None:
             return None
-        batch_id, campaign_id, kind, attempt, variant, lead_ids, size, cursor, list_id, group, zone, now = row
-        ref = BatchRef(batch_id, campaign_id, kind, attempt, variant)
-        if cursor:
-            await _mark_unknown(connection, ref, lead_ids[:cursor], rng)
-    return Lease(ref, token, lead_ids, size, cursor, list_id, group, zone, now)
+        lease = _lease(token, row)
+        if lease.cursor:
+            await _mark_unknown(connection, lease.ref, lease.lead_ids[: lease.cursor], rng)
+    return lease
+
+
+def _lease(token: UUID, row: tuple[Any, ...]) -> Lease:
+    batch_id, campaign_id, kind, attempt, variant, *rest = row
+    return Lease(BatchRef(batch_id, campaign_id, kind, attempt, variant), token, *rest)
 
 
 async def _mark_unknown(connection: AsyncConnection, ref: BatchRef, lead_ids: list[int], rng: random.Random) -> None:
@@ -76,9 +86,11 @@ async def release(connection: AsyncConnection, lease: Lease, *, settled: bool, w
 
     settled: every position claimed by this worker stands in the ledger. If not, the take-over marks the rest.
     """
-    parameters = {"batch": lease.ref.batch_id, "token": lease.token, "settled": settled, "wait": wait_seconds}
-    row = await (await connection.execute(sql.RELEASE, parameters)).fetchone()
-    return row[0] if row else None
+    parameters: dict[str, Any] = {
+        "batch": lease.ref.batch_id, "token": lease.token, "settled": settled, "wait": wait_seconds,
+    }  # fmt: skip
+    rows = await RELEASE.run(connection, parameters)
+    return rows[0][0] if rows else None
 
 
 async def release_closed(connection: AsyncConnection, lease: Lease, *, settled: bool) -> str | None:

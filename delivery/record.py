@@ -17,6 +17,7 @@ from delivery.engine.outcome import Kind
 from delivery.engine.retry import Policy, settle
 from delivery.ledger_rows import accepted_rows, ledger_rows
 from delivery.opening import make_hours
+from delivery.statement import Statement
 from delivery.storable import clean_reply, storable
 from delivery.window import Result
 
@@ -62,6 +63,7 @@ class Entry(NamedTuple):
 
 
 FIELDS = Entry._fields
+RECORD_SENT_AND_CLAIM = Statement("record_sent_and_claim", sql.RECORD_SENT_AND_CLAIM)
 # what metrics count of an entry
 WHO_AND_WHAT = attrgetter("provider_id", "status")
 
@@ -175,9 +177,9 @@ async def _claim_with_sent(
 ) -> Claimed:  # fmt: skip
     """Write the rows of `accepted_rows` and move the cursor; as `_claim_with`."""
     parameters = _claim_parameters(ref, token, cursor, want, sent, {**NO_COUNTS, "sent": sent})
-    common = {"campaign": ref.campaign_id, "at": now, "attempt": ref.attempt, "variant": ref.variant}
-    done = await connection.execute(sql.RECORD_SENT_AND_CLAIM, {**parameters, **common, **accepted})
-    return _claimed(ref, await done.fetchone())
+    common: dict[str, Any] = {"campaign": ref.campaign_id, "at": now, "attempt": ref.attempt, "variant": ref.variant}
+    rows = await RECORD_SENT_AND_CLAIM.run(connection, {**parameters, **common, **accepted})
+    return _claimed(ref, rows[0] if rows else None)
 
 
 async def _claim_with(

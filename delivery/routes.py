@@ -91,13 +91,12 @@ class PoolRoute:
 
     async def refresh(self, *, now: bool = False) -> None:
         """Read the directory again where it is older than REFRESH_SECONDS, or `now`. Raises one of DatabaseAway."""
-        clock = time.monotonic()
-        if self._directory is None or now or clock - self._read_at > REFRESH_SECONDS:
+        if self._directory is None or now or time.monotonic() - self._read_at > REFRESH_SECONDS:
             self.use(await self.worker.read_directory())
 
-    def use(self, directory: Directory) -> None:
-        """Go by a directory that was read just now."""
-        self._directory, self._read_at = directory, time.monotonic()
+    def use(self, directory: Directory, read_at: float | None = None) -> None:
+        """Go by this directory. read_at: by time.monotonic(), None for just now."""
+        self._directory, self._read_at = directory, time.monotonic() if read_at is None else read_at
 
     async def take(self, want: int, avoid: Sequence[int] = (), tried: Sequence[int] = ()) -> WindowGrant:
         """Ask the providers in turn for up to `want` places.
@@ -222,14 +221,17 @@ def _by_tier(members: Sequence[Member]) -> Iterator[list[Member]]:
 
 
 async def open_route(
-    worker: Runtime, campaign: Campaign, pool_id: int | None, group: str, own_limits: Sequence[Limit] = ()
-) -> PoolRoute:
+    worker: Runtime, campaign: Campaign, pool_id: int | None, group: str, own_limits: Sequence[Limit] = (), *,
+    now: bool = True,
+) -> PoolRoute:  # fmt: skip
     """The route of a batch. pool_id: the campaign's own pool or its domain's, None for the default marketing pool.
 
-    Raises one of DatabaseAway.
+    now: else by the directory that this child read last, if it may still be gone by. Raises one of DatabaseAway.
     """
     route = PoolRoute(worker, pool_id, "marketing", group, sender=campaign.from_email, own_limits=own_limits)
-    await route.refresh(now=True)
+    if worker.directory is not None and not now:
+        route.use(*worker.directory)
+    await route.refresh(now=now)
     return route
 
 

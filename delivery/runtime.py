@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
@@ -95,6 +96,8 @@ class Runtime:
         self._turns: dict[tuple[int | None, str], Turns] = {}
         self._channels: dict[int, tuple[Any, Channel]] = {}
         self.domains = DomainBook()
+        # as it was read last, and when by time.monotonic()
+        self.directory: tuple[directory.Directory, float] | None = None
         self.briefings = BriefingBook()
         self._prepared = lru_cache(maxsize=PREPARED_KEPT)(self._prepare)
 
@@ -136,13 +139,15 @@ class Runtime:
 
     async def read_directory(self) -> directory.Directory:
         """Providers, pools and limits as they are now; rules for replies on the way. Raises one of DatabaseAway."""
-        connection = await self.read_connection()
+        connection, read_at = await self.read_connection(), time.monotonic()
         classifier = await load_classifier(connection, self.classifier)
         if classifier is not self.classifier:
             self.classifier = classifier
             for provider_id, (_, channel) in self._channels.items():
                 channel.judge_by(classifier.for_provider(provider_id))
-        return await directory.read(connection)
+        found = await directory.read(connection)
+        self.directory = found, read_at
+        return found
 
     def turns(self, pool_id: int | None, stream: str) -> Turns:
         """The turns of a pool's providers in this process; they go on from batch to batch."""

@@ -79,6 +79,10 @@ WITH head AS (
  WHERE b.id = chosen.id AND c.id = b.campaign_id
 {_TAKEN}"""  # noqa: S608 - parts of ours
 
+# The same without a transaction around it: a batch that somebody has claimed from is left to the one above, which marks
+# as unknown what he left.
+LEASE_NEXT_FRESH = LEASE_NEXT.replace("WHERE b.id = chosen.id", "WHERE b.id = chosen.id AND b.cursor = 0")
+
 # Keeps the lease while windows are under way; no row means that somebody else has it.
 HEARTBEAT = """
 UPDATE delivery_batch SET lease_until = now() + %(lease)s * interval '1 second'
@@ -180,7 +184,8 @@ RETURNING state
 
 # The leads of a window as they are now, with what forbids sending to them: read at most seconds before MAIL.
 # Two probes of the suppression index a lead (address and domain). What the person wished for stands in the lead's row;
-# the topic is looked at for those alone who declined any. 1.1 ms a window.
+# the topic is looked at for those alone who declined any. OFFSET keeps the subscriptions together: they are read in one
+# pass through the index, where a join would look each of them up, 1.9 instead of 2.7 µs a lead.
 WINDOW_LEADS = """
 SELECT l.id, l.email, l.first_name, l.last_name, l.language, l.time_zone, l.attributes, l.tags, l.status,
        m.status, s.reason, f.data,
@@ -192,7 +197,8 @@ SELECT l.id, l.email, l.first_name, l.last_name, l.language, l.time_zone, l.attr
                    WHERE c.id = %(campaign)s AND t.id = ANY(l.declined_topics)) END,
        nullif(l.frequency_days, 0)
   FROM campaigns_lead l
-  LEFT JOIN campaigns_listmembership m ON m.mailing_list_id = %(list)s AND m.lead_id = l.id
+  LEFT JOIN (SELECT lead_id, status FROM campaigns_listmembership
+              WHERE mailing_list_id = %(list)s AND lead_id = ANY(%(leads)s::bigint[]) OFFSET 0) m ON m.lead_id = l.id
   LEFT JOIN campaigns_feedentry f ON f.campaign_id = %(campaign)s AND f.lead_id = l.id
   LEFT JOIN LATERAL (
        SELECT reason FROM campaigns_suppression

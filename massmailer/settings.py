@@ -133,7 +133,8 @@ HEARTBEAT_SECONDS = LEASE_SECONDS / 3
 SWEEP_SECONDS = positive_number("MASSMAILER_SWEEP_SECONDS", 1)
 # no message starts later than this after its claim; a frozen process that wakes up sends nothing stale
 CLAIM_TO_SEND_SECONDS = min(30.0, LEASE_SECONDS * 2 / 3)
-BATCH_SIZE = 1000
+# a whole number of windows, and of what is read and granted for several of them at once
+BATCH_SIZE = 960
 # a crash costs at most CLAIMED_LIMIT unknowns per worker child, two windows where the relay is near: delivery/bound.py
 CLAIMED_LIMIT = 200
 WINDOW_SIZE = 48

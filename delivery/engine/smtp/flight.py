@@ -15,15 +15,19 @@ from delivery.engine.outcome import Outcome
 from delivery.engine.smtp.replies import MAX_LINE_BYTES
 from delivery.engine.smtp.window import Job
 
-MOST_MESSAGES = 8
+MOST_MESSAGES = 24
+# to a relay that refused one lately: Postfix hangs up after twenty errors without a message between them, each refused
+# message is two, and what flies behind the last of them would be unknown
+CAREFUL_MESSAGES = 8
+# so many accepted one after the other make refusals unlikely
+SURE_MESSAGES = 100
 FIRST_MESSAGES = 2
 # what a connection carries on average, for the number of connections
-USUAL_MESSAGES = 4
+USUAL_MESSAGES = 8
 MOST_BYTES = 256 * 1024
 # a relay that takes longer over a flight would soon take longer than a step may
 QUICK_SECONDS = 1.0
-# Postfix answers later and later after ten errors without a message between them, and hangs up after twenty; each
-# refused message is two
+# Postfix answers later and later after ten errors without a message between them
 REFUSED_SHARE = 0.5
 # a connection that was silent for longer may be gone without our knowing: it is tried with one message by DATA
 HEARD_SECONDS = 1.0
@@ -91,10 +95,12 @@ class Flight:
 class Reach:
     """How many messages the next flight of a connection may have. Times are loop times in seconds."""
 
-    __slots__ = ("_shrunk_at", "messages")
+    __slots__ = ("_accepted", "_shrunk_at", "messages")
 
     def __init__(self) -> None:
         self.messages = FIRST_MESSAGES
+        # in a row
+        self._accepted = 0
         self._shrunk_at = 0.0
 
     def may_fly(self, now: float) -> bool:
@@ -103,12 +109,14 @@ class Reach:
             self.messages = FIRST_MESSAGES
         return self.messages >= FIRST_MESSAGES
 
-    def landed(self, seconds: float, now: float, *, refused: float = 0.0) -> None:
-        """A whole flight was answered after so long. refused: this part of it."""
-        if refused >= REFUSED_SHARE:
+    def landed(self, seconds: float, now: float, *, size: int, refused: int = 0) -> None:
+        """A whole flight of `size` messages was answered after so long. refused: so many of them."""
+        self._accepted = 0 if refused else self._accepted + size
+        if refused >= REFUSED_SHARE * size:
             self.messages, self._shrunk_at = 1, now
         elif seconds < QUICK_SECONDS:
-            self.messages = min(MOST_MESSAGES, self.messages * 2)
+            most = MOST_MESSAGES if self._accepted >= SURE_MESSAGES else CAREFUL_MESSAGES
+            self.messages = min(most, self.messages * 2)
         else:
             self.messages, self._shrunk_at = self.messages // 2, now
 

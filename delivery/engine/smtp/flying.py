@@ -224,7 +224,7 @@ class FlyingConnection(Connection):
         """Every message of the flight is settled."""
         now = self._loop.time()
         self._flight, self.dot_at = None, math.inf
-        self._reach.landed(now - flight.launched_at, now, refused=flight.refused / flight.size)
+        self._reach.landed(now - flight.launched_at, now, size=flight.size, refused=flight.refused)
         if self._good_bye is not None:
             self.cut(goodbye(self._good_bye), self._good_bye)
         else:

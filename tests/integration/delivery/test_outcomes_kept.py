@@ -117,8 +117,8 @@ def test_a_provider_that_is_paused_in_the_middle_of_a_window_still_says_what_bec
     opened: list[routes.PoolRoute] = []
     real_open = routes.open_route
 
-    async def open_route(*arguments: Any) -> routes.PoolRoute:
-        opened.append(await real_open(*arguments))
+    async def open_route(*arguments: Any, **named: Any) -> routes.PoolRoute:
+        opened.append(await real_open(*arguments, **named))
         return opened[-1]
 
     async def answer(letters: Sequence[Letter]) -> list[Outcome]:

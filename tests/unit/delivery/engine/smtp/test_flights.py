@@ -19,7 +19,7 @@ from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import Endpoint, SmtpMessage, SmtpPool
 from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.envelope import Capabilities
-from delivery.engine.smtp.flight import GROUNDED_SECONDS, MOST_MESSAGES, REST_SECONDS, Grounds, Reach
+from delivery.engine.smtp.flight import CAREFUL_MESSAGES, GROUNDED_SECONDS, MOST_MESSAGES, REST_SECONDS, Grounds, Reach
 from delivery.engine.smtp.flying import FlyingConnection
 from delivery.engine.smtp.replies import Reply
 from delivery.engine.smtp.window import Job, Window
@@ -406,11 +406,26 @@ def test_flights_grow_while_the_relay_is_quick_and_rest_when_two_are_too_many() 
     sizes = []
     for seconds in (0.1, 0.1, 0.1, 3.0, 3.0, 3.0):
         sizes.append(reach.messages)
-        reach.landed(seconds, now=100.0)
-    assert sizes == [2, 4, MOST_MESSAGES, MOST_MESSAGES, 4, 2]
+        reach.landed(seconds, now=100.0, size=reach.messages)
+    assert sizes == [2, 4, CAREFUL_MESSAGES, CAREFUL_MESSAGES, 4, 2]
     assert not reach.may_fly(100.0 + REST_SECONDS)
     assert reach.may_fly(100.1 + REST_SECONDS)
     assert reach.messages == 2
+
+
+def test_large_flights_are_for_relays_that_accepted_a_hundred_messages_in_a_row() -> None:
+    reach = Reach()
+
+    def sizes(flights: int, refused: int = 0) -> list[int]:
+        found = []
+        for _ in range(flights):
+            found.append(reach.messages)
+            reach.landed(0.1, now=100.0, size=reach.messages, refused=refused)
+        return found
+
+    assert sizes(16) == [2, 4, *[CAREFUL_MESSAGES] * 12, 16, MOST_MESSAGES]
+    assert sizes(3, refused=1) == [MOST_MESSAGES, CAREFUL_MESSAGES, CAREFUL_MESSAGES]
+    assert sizes(14)[-2:] == [CAREFUL_MESSAGES, 16]
 
 
 def test_flights_end_where_half_of_one_was_refused(
