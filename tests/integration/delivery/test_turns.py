@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models import Sum
 from django.db.models.functions import Now
 from pytest_django import Settings
 
 from bench.sink import Sink
 from campaigns.models import Campaign
-from delivery import launch, lease, numbers, send, stop
+from delivery import directory, launch, lease, numbers, send, stop
 from delivery.claimed import Claimed
-from delivery.models import Batch
+from delivery.database import AsyncConnection
+from delivery.models import Batch, ProviderUsage
 from delivery.runtime import Runtime
 from tests.integration.delivery.test_sweep import waiting_campaign
 
@@ -50,6 +54,50 @@ def test_a_turn_goes_on_with_what_is_due(three_batches: list[int], sink: Sink) -
     assert len({address for address, _ in sink.accepted()}) == len(sink.accepted()) == 30
     campaign_id = Batch.objects.values_list("campaign", flat=True)[0]
     assert numbers.campaign_numbers(campaign_id) == numbers.recount(campaign_id)
+
+
+def test_providers_are_read_once_a_turn_and_what_left_is_counted_at_its_end(
+    three_batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, times = directory.read, []
+
+    async def counted(connection: AsyncConnection) -> directory.Directory:
+        times.append(1)
+        return await read(connection)
+
+    monkeypatch.setattr(directory, "read", counted)
+    assert send.send_for_a_turn(three_batches[0]) == 30
+    assert len(times) == 1
+    assert ProviderUsage.objects.aggregate(sent=Sum("accepted")) == {"sent": 30}
+
+
+def test_a_directory_that_is_too_old_is_read_again_within_a_turn(
+    worker: Runtime, three_batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = lease.take
+
+    async def pause(connection: AsyncConnection, batch_id: int | None, rng: random.Random) -> lease.Lease | None:
+        if worker.directory is not None:
+            worker.directory = worker.directory[0], worker.directory[1] - directory.REFRESH_SECONDS
+            await connection.execute("UPDATE delivery_provider SET state = 'paused'")
+        return await take(connection, batch_id, rng)
+
+    monkeypatch.setattr(lease, "take", pause)
+    assert send.send_for_a_turn(three_batches[0]) == 10
+    assert states() == ["done", "ready", "ready"]
+
+
+def test_garbage_waits_for_the_end_of_a_turn(three_batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    take, seen = lease.take, []
+
+    async def looked_at(*arguments: Any) -> lease.Lease | None:
+        seen.append(gc.isenabled())
+        return await take(*arguments)
+
+    monkeypatch.setattr(lease, "take", looked_at)
+    assert send.send_for_a_turn(three_batches[0]) == 30
+    assert set(seen) == {False}
+    assert gc.isenabled()
 
 
 def test_a_turn_ends_when_its_time_is_over(three_batches: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
