@@ -118,7 +118,7 @@ def test_a_server_that_hangs_up_is_away_and_the_next_connection_prepares_anew(wo
         killer = await connect(application_name="test")
         await killer.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
         await killer.close()
-        with pytest.raises(DatabaseAway):
+        with pytest.raises(psycopg.errors.AdminShutdown):
             await waiting
         assert connection.closed
         with pytest.raises(DatabaseAway):
@@ -153,6 +153,6 @@ def test_a_transaction_that_the_server_gave_up_on_is_a_database_that_is_away(wor
             await asyncio.sleep(0.2)
             await statement.run(connection, {})
 
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
         worker.run(run())
     assert django.is_usable()
