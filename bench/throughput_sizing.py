@@ -13,7 +13,7 @@ from delivery.engine.smtp.flight import USUAL_MESSAGES
 from massmailer.processes.options import usual_bulk_workers
 
 # all processor time of a message of 2 kB, the sink's included: what the cores could send if nobody waited
-MESSAGE_SECONDS = 90e-6
+MESSAGE_SECONDS = 80e-6
 CLAIMED, WINDOW = 200, 48
 DEFAULT_CONNECTIONS, MOST_CONNECTIONS = 20, 200
 # claims free themselves by whole windows: with 7 children and 50 ms, 13 % of the cores idle, a child reached this share
