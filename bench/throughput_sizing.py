@@ -13,11 +13,14 @@ from delivery.engine.smtp.flight import USUAL_MESSAGES
 from massmailer.processes.options import usual_bulk_workers
 
 # all processor time of a message of 2 kB, the sink's included: what the cores could send if nobody waited
-MESSAGE_SECONDS = 80e-6
+MESSAGE_SECONDS = 50e-6
 CLAIMED, WINDOW = 200, 48
 DEFAULT_CONNECTIONS, MOST_CONNECTIONS = 20, 200
-# claims free themselves by whole windows: with 7 children and 50 ms, 13 % of the cores idle, a child reached this share
-# of its bound
+# the COMMIT of a record with the next claim
+RECORD_SECONDS = 0.003
+# content goes out after the server's 354, its reply comes one more round trip later
+ROUND_TRIPS = 2
+# of the rate that the bound allows a child: it reads, writes and waits for a core between an answer and the next claim
 REACHED = 0.7
 ROUND_SECONDS = 0.5
 
@@ -35,10 +38,10 @@ def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False) -> Si
 
     chunking: the relay offers it, so that several messages go by one round trip of one connection.
     """
-    trips, carried = (1, USUAL_MESSAGES) if chunking else (bound.ROUND_TRIPS, 1)
+    trips, carried = (1, USUAL_MESSAGES) if chunking else (ROUND_TRIPS, 1)
     cores, latency = os.cpu_count() or 1, latency_ms / 1000
-    claimed = bound.claimed_limit(WINDOW, latency, CLAIMED)
-    child = claimed / (trips * latency + bound.RECORD_SECONDS)
+    claimed = bound.claimed_limit(WINDOW, CLAIMED)
+    child = claimed / (trips * latency + RECORD_SECONDS)
     children = workers or max(usual_bulk_workers(), math.ceil(cores / MESSAGE_SECONDS / (REACHED * child)))
     connections = math.ceil(child * latency / carried / 10) * 10
     return Sizing(children, min(MOST_CONNECTIONS, max(DEFAULT_CONNECTIONS, connections)))

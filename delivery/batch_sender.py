@@ -94,6 +94,7 @@ class BatchSender:
         most = bound.most_claimed(settings.CLAIMED_LIMIT, prepared.template.static_size, settings.RENDERED_BYTES_LIMIT)
         window = bound.window_size(settings.WINDOW_SIZE, most)
         self.claimed = Claimed(window, most, before)
+        self._stride = worker.stride(route.pool_id, taken.group)
         self._all_claimed = asyncio.Event()
         self.settled_count = 0
 
@@ -170,12 +171,14 @@ class BatchSender:
         return has_more and self._may_claim and not self._lost.is_set() and not stop.is_stopping()
 
     def _room(self) -> int:
-        """How many positions the next window may have: by what is left, and by the bound on unknowns."""
+        """How many positions the next claim may have: by what is left, and by the bound on unknowns."""
         if not self._may_claim_more():
             return 0
-        wanted = min(self.claimed.window, self._lease.size - self._cursor)
-        # a window cut short by the bound would cost as much as a whole one: wait for more room
-        return wanted if self.claimed.room(self._route.latency_seconds, len(self._settled)) >= wanted else 0
+        # what a limit counts is shared by all children, a window for each in turn
+        windows = self._stride.windows if self._route.is_free else 1
+        wanted = min(self.claimed.size(windows), self._lease.size - self._cursor)
+        # a claim cut short by the bound would cost as much as a whole one: wait for more room
+        return wanted if self.claimed.room(len(self._settled)) >= wanted else 0
 
     async def _granted(self) -> WindowGrant:
         """What may be claimed now and by which provider it goes; asked before the claim, so that no claim waits."""
@@ -314,7 +317,9 @@ class BatchSender:
             logger.exception("batch %s: a window failed", self._ref.batch_id)
             results = [Result(lead_id, UNFORESEEN) for lead_id in positions]
         accepted = sum(result.outcome.kind is Kind.ACCEPTED for result in results)
-        metrics.observe(metrics.LATENCY, boottime() - claimed_at, accepted, stream="marketing")
+        seconds = boottime() - claimed_at
+        self._stride.answered(seconds, self._route.latency_seconds)
+        metrics.observe(metrics.LATENCY, seconds, accepted, stream="marketing")
         failpoints.hit("after_send")
         return WindowDone(len(positions), results)
 

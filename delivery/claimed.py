@@ -13,7 +13,7 @@ from delivery import bound
 
 
 class Claimed:
-    """The positions of one batch. window: positions of a usual window. most: that may be claimed at once.
+    """The positions of one batch. window: positions of a window. most: that may be claimed and not recorded.
 
     before: those of the batch that was begun before this one and may still be on its way.
     """
@@ -21,7 +21,7 @@ class Claimed:
     def __init__(self, window: int, most: int, before: Claimed | None = None) -> None:
         self.window = window
         self.count = 0
-        self._most = most
+        self._most = bound.claimed_limit(window, most)
         self._before = before
         self._has_ended = False
         self._moved = asyncio.Event()
@@ -46,10 +46,13 @@ class Claimed:
         self._has_ended = True
         self._moved.set()
 
-    def room(self, latency_seconds: float, in_hand: int) -> int:
+    def size(self, windows: int) -> int:
+        """Positions of so many windows, fewer where they are more than may be claimed at all."""
+        return min(windows * self.window, self._most)
+
+    def room(self, in_hand: int) -> int:
         """How many more may be claimed in the transaction that records those in hand; negative where too many are."""
-        limit = bound.claimed_limit(self.window, latency_seconds, self._most)
-        before = self.before
+        limit, before = self._most, self.before
         if before is not None:
             # as many large messages as memory bears may be fewer than small ones
             limit = min(limit, before._most) - before.count

@@ -39,6 +39,7 @@ from delivery.reply_rules import load_classifier
 from delivery.selection import Turns
 from delivery.shut_channel import ShutChannel
 from delivery.smtp_channel import SmtpChannel
+from delivery.stride import Stride
 from delivery.throttle import Throttle
 from delivery.usage_book import UsageBook
 
@@ -94,6 +95,7 @@ class Runtime:
         self.answered: Counter[int] = Counter()
         self.suspects: set[int] = set()
         self._turns: dict[tuple[int | None, str], Turns] = {}
+        self._strides: dict[tuple[int | None, str], Stride] = {}
         self._channels: dict[int, tuple[Any, Channel]] = {}
         self.domains = DomainBook()
         # as it was read last, and when by time.monotonic()
@@ -152,6 +154,10 @@ class Runtime:
     def turns(self, pool_id: int | None, stream: str) -> Turns:
         """The turns of a pool's providers in this process; they go on from batch to batch."""
         return self._turns.setdefault((pool_id, stream), Turns())
+
+    def stride(self, pool_id: int | None, group: str) -> Stride:
+        """How many windows are claimed together for mail of this pool to this mailbox group."""
+        return self._strides.setdefault((pool_id, group), Stride())
 
     def silence_seconds(self, outcome: Outcome) -> float:
         """How long nothing may be sent to the group of a message that was refused like this; 0 for most."""

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # a person may end the pause of a domain at any moment
 LONGEST_PAUSE_SECONDS = 60.0
 # what is more urgent is seen between two batches; a turn ends so that the child comes back to its main process
-TURN_SECONDS = 4.0
+TURN_SECONDS = 10.0
 
 
 def send_for_a_turn(batch_id: int) -> int:

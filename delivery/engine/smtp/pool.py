@@ -27,6 +27,8 @@ from delivery.engine.smtp.window import Job, Window, not_attempted, too_late
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.02
+# nothing waits for a connection: only time-outs are looked for
+UNDER_WAY_TICK_SECONDS = 0.1
 IDLE_TICK_SECONDS = 1.0
 _CLOSED = "The connection pool was closed before it could be sent."
 
@@ -284,16 +286,24 @@ class SmtpPool:
     # --- time
 
     def _ensure_timer(self, now: float) -> None:
-        is_active = bool(self._waiting or self._opening or len(self._idle) < len(self._connections))
-        if self._loop is None or not (is_active or self._connections):
+        tick = self._tick_seconds()
+        if self._loop is None or not tick:
             return
-        due = now + (TICK_SECONDS if is_active else IDLE_TICK_SECONDS)
+        due = now + tick
         if self._timer is not None:
             if self._timer_due <= due:
                 return
             self._timer.cancel()
         self._timer_due = due
         self._timer = self._loop.call_at(due, self._tick)
+
+    def _tick_seconds(self) -> float:
+        """Until there is something to look for; 0 where there is nothing at all."""
+        if self._waiting or self._opening:
+            return TICK_SECONDS
+        if len(self._idle) < len(self._connections):
+            return UNDER_WAY_TICK_SECONDS
+        return IDLE_TICK_SECONDS if self._connections else 0.0
 
     def _tick(self) -> None:
         self._timer = None
