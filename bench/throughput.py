@@ -49,7 +49,7 @@ def run(load: Load, given: argparse.Namespace, folder: Path) -> tuple[list[Sent]
     from massmailer.processes.options import StackOptions
     from massmailer.processes.ports import find_free
 
-    size = sizing(given.latency_ms, given.workers, chunking=not given.no_chunking)
+    size = sizing(given.latency_ms, given.size, given.workers, chunking=not given.no_chunking)
     options = StackOptions(port=find_free(), flower_port=find_free(), sandbox=False, bulk_workers=size.children)
     sent, others = list[Sent](), list[Reference]()
     with BackgroundStack(options), references.open_sink(given.latency_ms, chunking=not given.no_chunking) as sink:
@@ -134,7 +134,7 @@ def main() -> int:
         finally:
             engines.destroy()
     signatures = rsa_rate() if given.dkim else 0.0
-    size = sizing(given.latency_ms, given.workers, chunking=not given.no_chunking)
+    size = sizing(given.latency_ms, given.size, given.workers, chunking=not given.no_chunking)
     report = Report(together(sent), references.together(others), size, signatures)
     print(json.dumps(report.as_dict()) if given.json else report.table())
     return 0

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from delivery import bound
-from delivery.engine.smtp.flight import USUAL_MESSAGES
+from delivery.engine.smtp.flight import usual_messages
 from massmailer.processes.options import usual_bulk_workers
 
 # all processor time of a message of 2 kB, the sink's included: what the cores could send if nobody waited
@@ -33,12 +33,13 @@ class Sizing:
     connections: int
 
 
-def sizing(latency_ms: float, workers: int = 0, *, chunking: bool = False) -> Sizing:
+def sizing(latency_ms: float, size: int, workers: int = 0, *, chunking: bool = False) -> Sizing:
     """The documented sizing for a relay so far away; workers: children that were asked for, 0 for what fits.
 
-    chunking: the relay offers it, so that several messages go by one round trip of one connection.
+    size: bytes of a message. chunking: the relay offers it, so that several messages go by one round trip of one
+    connection.
     """
-    trips, carried = (1, USUAL_MESSAGES) if chunking else (ROUND_TRIPS, 1)
+    trips, carried = (1, usual_messages(size)) if chunking else (ROUND_TRIPS, 1)
     cores, latency = os.cpu_count() or 1, latency_ms / 1000
     claimed = bound.claimed_limit(WINDOW, CLAIMED)
     child = claimed / (trips * latency + RECORD_SECONDS)

@@ -135,7 +135,7 @@ SWEEP_SECONDS = positive_number("MASSMAILER_SWEEP_SECONDS", 1)
 CLAIM_TO_SEND_SECONDS = min(30.0, LEASE_SECONDS * 2 / 3)
 # a whole number of windows, and of what is read and granted for several of them at once
 BATCH_SIZE = 960
-# a crash costs at most CLAIMED_LIMIT unknowns per worker child, two windows where the relay is near: delivery/bound.py
+# a crash costs at most CLAIMED_LIMIT unknowns per worker child, in whole windows: delivery/bound.py
 CLAIMED_LIMIT = 200
 WINDOW_SIZE = 48
 RENDERED_BYTES_LIMIT = 16 * 1024 * 1024

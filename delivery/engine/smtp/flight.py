@@ -24,7 +24,7 @@ SURE_MESSAGES = 100
 FIRST_MESSAGES = 2
 # what a connection carries on average, for the number of connections
 USUAL_MESSAGES = 8
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 1024 * 1024
 # a relay that takes longer over a flight would soon take longer than a step may
 QUICK_SECONDS = 1.0
 # Postfix answers later and later after ten errors without a message between them
@@ -119,6 +119,11 @@ class Reach:
             self.messages = min(most, self.messages * 2)
         else:
             self.messages, self._shrunk_at = self.messages // 2, now
+
+
+def usual_messages(size: int) -> int:
+    """How many messages of so many bytes a connection carries in a flight on average, one at least."""
+    return max(1, min(USUAL_MESSAGES, MOST_BYTES // size))
 
 
 class Grounds:

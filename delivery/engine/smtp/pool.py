@@ -17,7 +17,7 @@ from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.connection import Connection
 from delivery.engine.smtp.endpoint import Endpoint, SmtpMessage
 from delivery.engine.smtp.failures import SetupFailed
-from delivery.engine.smtp.flight import USUAL_MESSAGES, Grounds
+from delivery.engine.smtp.flight import Grounds, usual_messages
 from delivery.engine.smtp.handshake import open_session, tls_context
 from delivery.engine.smtp.health import Health
 from delivery.engine.smtp.pacing import Latency, wanted_connections
@@ -222,8 +222,9 @@ class SmtpPool:
 
     def _lots(self) -> int:
         """What waits, counted by what one connection carries at a time."""
-        may_fly = self.flies_next() and any(one.may_carry_flights for one in self._connections)
-        return math.ceil(len(self._waiting) / USUAL_MESSAGES) if may_fly else len(self._waiting)
+        if not self.flies_next() or not any(one.may_carry_flights for one in self._connections):
+            return len(self._waiting)
+        return math.ceil(len(self._waiting) / usual_messages(self._waiting[0].message.checked_size))
 
     def _open(self) -> None:
         if self._loop is None:
