@@ -19,7 +19,15 @@ from delivery.engine.outcome import Kind, Outcome
 from delivery.engine.smtp import Endpoint, SmtpMessage, SmtpPool
 from delivery.engine.smtp.clock import boottime
 from delivery.engine.smtp.envelope import Capabilities
-from delivery.engine.smtp.flight import CAREFUL_MESSAGES, GROUNDED_SECONDS, MOST_MESSAGES, REST_SECONDS, Grounds, Reach
+from delivery.engine.smtp.flight import (
+    CAREFUL_MESSAGES,
+    GROUNDED_SECONDS,
+    MOST_MESSAGES,
+    REST_SECONDS,
+    Grounds,
+    Reach,
+    usual_messages,
+)
 from delivery.engine.smtp.flying import FlyingConnection
 from delivery.engine.smtp.replies import Reply
 from delivery.engine.smtp.window import Job, Window
@@ -388,6 +396,31 @@ def test_a_cancelled_window_and_a_pool_that_closes_leave_its_flights_to_land(
     accepted = Counter(address for address, _ in sink.accepted())
     assert set(accepted) == {f"user{n}@example.com" for n in (0, *range(10, 28))}
     assert set(accepted.values()) == {1}
+
+
+@pytest.mark.parametrize(("size", "count"), [(2_000, 8), (50_000, 8), (200_000, 5), (400_000, 2), (30_000_000, 1)])
+def test_large_messages_are_fewer_in_a_flight(size: int, count: int) -> None:
+    assert usual_messages(size) == count
+
+
+def test_large_messages_to_a_relay_far_away_have_connections_for_all_of_them(
+    start_sink: StartSink, run: Any, message: Message, endpoint: Any
+) -> None:
+    sink = start_sink(Rule("DOT", action="delay", delay_ms=50), chunking=True)
+    large = [checked(message(n, body=b"y" * 76 + b"\r\n")) for n in range(24)]
+    large = [one._replace(more=(b"z" * 400_000 + b"\r\n",), checked_size=one.checked_size + 400_002) for one in large]
+
+    async def main() -> int:
+        pool = SmtpPool(endpoint(sink), max_connections=30)
+        try:
+            for _ in range(2):
+                outcomes = await pool.send_window(large)
+                assert {outcome.kind for outcome in outcomes} == {ACCEPTED}
+            return pool.connections
+        finally:
+            await pool.close()
+
+    assert run(main()) >= 12
 
 
 async def _send(where: Endpoint, messages: Sequence[SmtpMessage], *, connections: int = 2) -> list[Outcome]:
